@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+#
+#   make          build the VMM, the guest and the firmware into build/
+#   make run      set up, build, and boot the bundled guest on the best engine of this machine
+#   make test     set up, build, and pass every test
+#   make bench    the benchmarks (bench-boot, …)      make check   formatting and static analysis
+#   make install  PREFIX=/usr/local DESTDIR=
+#
+#   DEBUG=1  -O0 -g        SAN=1  ASan + UBSan       CC=clang       V=1  show commands
+
+MAKEFLAGS += --no-builtin-rules
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' $(1) $(2))
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR := ar
+PREFIX ?= /usr/local
+VERSION := 0.1.0
+
+B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter 1,$(DEBUG)),/debug)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
+HARDEN := -fPIE -fstack-protector-strong $(if $(filter 1,$(DEBUG) $(SAN)),,-D_FORTIFY_SOURCE=2)
+comma := ,
+SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS := -Iabi -Ivmm -I. -D_GNU_SOURCE -DVITRINE_VERSION='"$(VERSION)"' -DVITRINE_PREFIX='"$(PREFIX)"'
+CFLAGS := -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread
+LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(SANFLAGS)
+# Static where Debian has the archive: a run pays for no library that it doesn't use.
+LDLIBS := -Wl,-Bstatic -lfdt -llz4 -lzstd -llzma -lz -Wl,-Bdynamic -ldl
+
+.PHONY: all
+all: $(B)/vitrine guest bios
+
+# --- the VMM: everything but main.c is an archive that unit tests link with
+VMM_SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
+VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o)
+
+FLAGS_STAMP := $(B)/.flags
+FLAGS_NOW := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+$(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(FLAGS_STAMP) || \
+	printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $(FLAGS_STAMP))
+
+$(B)/obj/%.o: %.c $(FLAGS_STAMP)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libvitrine.a: $(VMM_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/vitrine: $(B)/obj/vmm/main.o $(B)/libvitrine.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+-include guest/guest.mk
+-include bios/bios.mk
+-include tests/tests.mk
+-include scripts/scripts.mk
+-include docs/docs.mk
+
+.PHONY: guest bios
+guest bios:
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The host's end of a serial line: terminal, file, pty or Unix socket. Output goes through a ring that
+ * the event loop drains, so that a vCPU never waits for a slow reader; input is handed to one receiver.
+ */
+#ifndef VITRINE_BACKEND_CONSOLE_H
+#define VITRINE_BACKEND_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct console;
+struct loop;
+
+struct console_receiver {
+	/* Loop thread. Takes up to len_bytes of input, returns how many it took; the rest is offered
+	 * again after console_resume_input(). */
+	size_t (*receive)(void *ctx, const uint8_t *data, size_t len_bytes);
+	/* Loop thread. There is room for output again after console_put() refused a byte. */
+	void (*drained)(void *ctx);
+	void *ctx;
+};
+
+/* Any thread. false: the ring is full, nothing was taken, drained() will be called. */
+bool console_put(struct console *console, uint8_t byte);
+
+/* NULL disconnects. Loop thread, or before it runs. */
+void console_connect(struct console *console, const struct console_receiver *receiver);
+
+/* The receiver has room again. Any thread; receive() will be called from the loop. */
+void console_resume_input(struct console *console);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The machine as data. board_table[] names every device with its windows, interrupt and identity;
+ * device tree, ACPI tables, MP table and e820 are all derived from it and from struct board.
+ */
+#ifndef VITRINE_BOARD_BOARD_H
+#define VITRINE_BOARD_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus/bus.h"
+#include "bus/device.h"
+
+#define BOARD_CPU_MAX 255
+#define BOARD_WINDOW_MAX 3
+#define BOARD_NO_IRQ (-1)
+
+enum board_irqchip { BOARD_IRQCHIP_KERNEL, BOARD_IRQCHIP_SPLIT };
+
+/* One machine's parameters. Filled in by the command line, then constant. */
+struct board {
+	uint64_t memory_bytes;
+	unsigned cpu_count;
+	enum board_irqchip irqchip;
+	bool debug_exit;     /* --debug-exit: isa-debug-exit is there */
+	bool serial;	     /* false with --serial none: the UART stays, nobody listens */
+	uint64_t tsc_hz;     /* 0: unknown */
+	const char *cmdline; /* final command line, never NULL */
+	uint64_t initrd_gpa; /* 0 size: none */
+	uint64_t initrd_bytes;
+	uint64_t hypercall_gpa;	     /* 0: no hypercall page */
+	uint32_t hypercall_features; /* HYPERCALL_FEATURE_* */
+};
+
+struct board_window {
+	enum bus_space space;
+	uint64_t base;
+	uint32_t size_bytes; /* 0: unused entry */
+};
+
+/* When a line of the table is part of the machine. */
+enum board_when {
+	BOARD_ALWAYS,
+	BOARD_WITH_KERNEL_IRQCHIP,
+	BOARD_WITH_SPLIT_IRQCHIP,
+	BOARD_WITH_DEBUG_EXIT
+};
+
+struct board_device {
+	const struct device_ops *ops;
+	const char *name; /* "com1" */
+	enum board_when when;
+	struct board_window window[BOARD_WINDOW_MAX];
+	int irq;		/* GSI or BOARD_NO_IRQ */
+	const char *compatible; /* FDT; NULL: not in the tree */
+	const char *acpi_hid;	/* DSDT; NULL: not in the namespace */
+};
+
+extern const struct board_device board_table[];
+extern const unsigned board_table_count;
+
+bool board_has(const struct board *board, const struct board_device *entry);
+
+/* e820: what RAM there is and what of it is taken. */
+enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };
+#define BOARD_E820_MAX 16
+struct board_e820_entry {
+	uint64_t gpa;
+	uint64_t size_bytes;
+	uint32_t type;
+};
+/* Fills entries in ascending order; returns how many (<= BOARD_E820_MAX). */
+unsigned board_build_e820(const struct board *board, struct board_e820_entry entry[BOARD_E820_MAX]);
+
+/* Flattened device tree into buf. Returns its size in bytes, or -ENOSPC. */
+int board_build_fdt(const struct board *board, void *buf, size_t size_bytes);
+
+/* All ACPI tables, laid out for and linked to addresses from gpa on, RSDP first. Returns bytes used, or
+ * -ENOSPC. ACPI 6.4; each table's writer cites its section. */
+int board_build_acpi(const struct board *board, uint64_t gpa, void *buf, size_t size_bytes);
+
+/* Intel MP 1.4 floating pointer and configuration table, for gpa. Bytes used, or -ENOSPC. */
+int board_build_mptable(const struct board *board, uint64_t gpa, void *buf, size_t size_bytes);
+
+#endif

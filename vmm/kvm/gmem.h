@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Guest RAM. The only module that knows where guest memory lives in the host: everybody else copies,
+ * or asks for a length-checked span. Does not know KVM; vm.c turns the regions into memory slots.
+ */
+#ifndef VITRINE_KVM_GMEM_H
+#define VITRINE_KVM_GMEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GMEM_REGION_MAX 4
+
+struct gmem_region {
+	uint64_t gpa;
+	uint64_t size_bytes;
+	uint8_t *hva;
+};
+
+/* RAM of one machine, ordered by address. Immutable after gmem_create(); safe to use from any thread. */
+struct gmem {
+	struct gmem_region region[GMEM_REGION_MAX];
+	unsigned region_count;
+};
+
+enum gmem_backing {
+	GMEM_ANONYMOUS, /* private, 2 MiB-aligned, MADV_HUGEPAGE */
+	GMEM_HUGETLB,	/* memfd with MFD_HUGETLB (--hugepages) */
+	GMEM_MEMFD	/* memfd, shared: another process maps it too */
+};
+
+/* Reserves size_bytes (a multiple of 4 KiB) of RAM: below GPA_HOLE_START first, the rest from 4 GiB.
+ * Host pages are allocated when first touched. Returns 0, -EINVAL (size), -ENOMEM. */
+int gmem_create(struct gmem *mem, uint64_t size_bytes, enum gmem_backing backing);
+void gmem_destroy(struct gmem *mem);
+
+/* Copy from / to guest memory; the span may not leave RAM. 0 or -EFAULT (nothing was copied). */
+int gmem_read(const struct gmem *mem, uint64_t gpa, void *dst, size_t len_bytes);
+int gmem_write(const struct gmem *mem, uint64_t gpa, const void *src, size_t len_bytes);
+int gmem_zero(const struct gmem *mem, uint64_t gpa, size_t len_bytes);
+
+/* Host address of [gpa, gpa + len_bytes), or NULL where that is not wholly inside one RAM region or
+ * len_bytes is 0. The guest may write it at any time: copy before checking. */
+void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len_bytes);
+
+/* First address behind the highest RAM region; total RAM. */
+uint64_t gmem_end(const struct gmem *mem);
+uint64_t gmem_size(const struct gmem *mem);
+
+#endif

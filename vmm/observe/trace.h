@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * --trace exits[=FILE]: one readable line per exit to userspace.
+ *
+ *     vcpu  time/us     took/us  reason      what
+ *     0     1042.113    0.412    pio-write   com1 THR (0x3f8/1) = 0x48 'H'
+ */
+#ifndef VITRINE_OBSERVE_TRACE_H
+#define VITRINE_OBSERVE_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bus/bus.h"
+#include "observe/counters.h"
+
+struct trace;
+
+/* What is known of one exit. Times: CLOCK_MONOTONIC. */
+struct trace_exit {
+	unsigned vcpu;
+	uint64_t start_ns; /* KVM_RUN returned */
+	uint64_t end_ns;   /* the exit was handled */
+	enum exit_reason reason;
+	uint64_t address;		 /* PIO, MMIO: port or GPA; hypercall: number */
+	unsigned width;			 /* PIO, MMIO: bytes of one access */
+	unsigned count;			 /* PIO: repetitions of a string instruction, else 1 */
+	uint64_t value;			 /* read or written; hypercall: its result */
+	uint64_t rip;			 /* 0: not known */
+	const struct bus_window *window; /* NULL: nobody there */
+};
+
+/* path NULL: standard error. 0 or -errno. Thread-safe: lines never mix. */
+int trace_open(const char *path, struct trace **out);
+void trace_write(struct trace *trace, const struct trace_exit *exit);
+void trace_close(struct trace *trace); /* flushes; NULL is fine */
+
+/* The line's text without newline, as trace_write() puts it; start_of_run_ns is time zero. Returns
+ * its length. For tests and for "the last exit" of an error report. */
+int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *buf,
+		 unsigned size_bytes);
+
+#endif

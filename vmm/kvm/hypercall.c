@@ -26,24 +26,31 @@
 /* The port number needs rdx, which is also the third argument: r11, free by contract, keeps it, and the
  * VMM reads it there. */
 static const uint8_t vmm_entry[] = {
-	0x49, 0x89, 0xd3,                                       /* mov %rdx, %r11 */
-	0x66, 0xba, HYPERCALL_PORT & 0xff, HYPERCALL_PORT >> 8, /* mov $port, %dx */
-	0xef,                                                   /* out %eax, %dx */
-	0x4c, 0x89, 0xda,                                       /* mov %r11, %rdx */
-	0xc3,                                                   /* ret */
+	0x49,
+	0x89,
+	0xd3, /* mov %rdx, %r11 */
+	0x66,
+	0xba,
+	HYPERCALL_PORT & 0xff,
+	HYPERCALL_PORT >> 8, /* mov $port, %dx */
+	0xef,		     /* out %eax, %dx */
+	0x4c,
+	0x89,
+	0xda, /* mov %r11, %rdx */
+	0xc3, /* ret */
 };
 static const uint8_t doorbell_entry[] = {
-	0x89, 0xf8,                                                   /* mov %edi, %eax */
+	0x89, 0xf8,							/* mov %edi, %eax */
 	0x66, 0xba, HYPERCALL_DOORBELL & 0xff, HYPERCALL_DOORBELL >> 8, /* mov $port, %dx */
-	0xef,                                                         /* out %eax, %dx */
-	0xc3,                                                         /* ret */
+	0xef,								/* out %eax, %dx */
+	0xc3,								/* ret */
 };
 static const uint8_t kvm_entry_vtx[] = {0x0f, 0x01, 0xc1, 0xc3};  /* vmcall; ret */
 static const uint8_t kvm_entry_amdv[] = {0x0f, 0x01, 0xd9, 0xc3}; /* vmmcall; ret */
 /* On deprivileged KVM neither instruction ever completes in ring 0. */
 static const uint8_t kvm_entry_none[] = {
 	0x48, 0xc7, 0xc0, 0x100 - ENOSYS, 0xff, 0xff, 0xff, /* mov $-ENOSYS, %rax */
-	0xc3,                                               /* ret */
+	0xc3,						    /* ret */
 };
 
 uint32_t vm_hypercall_features(const struct vm *vm)
@@ -139,7 +146,8 @@ static int64_t console_write(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
 			return done ? (int64_t)done : -EFAULT;
 		for (size_t i = 0; i < part; i++, done++)
 			if (vm->setup.console && !console_put(vm->setup.console, chunk[i]))
-				return (int64_t)done; /* the reader is slow: the guest tries again */
+				return (int64_t)
+					done; /* the reader is slow: the guest tries again */
 	}
 	return (int64_t)done;
 }
@@ -156,26 +164,18 @@ static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES:
-		return vm_hypercall_features(vm);
-	case HYPERCALL_CONSOLE_WRITE:
-		return console_write(vm, arg0, arg1);
-	case HYPERCALL_YIELD:
-		sched_yield();
-		return 0;
+	case HYPERCALL_FEATURES: return vm_hypercall_features(vm);
+	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
+	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:
 		vm_control_request(vm->setup.control, VM_END_DEBUG_EXIT, (uint32_t)arg0);
 		return 0;
 	case HYPERCALL_POWEROFF:
 		vm_control_request(vm->setup.control, VM_END_POWEROFF, 0);
 		return 0;
-	case HYPERCALL_PANIC:
-		vm_control_request(vm->setup.control, VM_END_PANIC, 0);
-		return 0;
-	case HYPERCALL_DOORBELL_COUNT:
-		return doorbell_count(vm, arg0);
-	default:
-		return -ENOSYS;
+	case HYPERCALL_PANIC: vm_control_request(vm->setup.control, VM_END_PANIC, 0); return 0;
+	case HYPERCALL_DOORBELL_COUNT: return doorbell_count(vm, arg0);
+	default: return -ENOSYS;
 	}
 }
 

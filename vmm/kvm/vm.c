@@ -51,12 +51,14 @@ static int explain_open_failure(int error, char *err, size_t err_size)
 {
 	if (error == ENOENT)
 		snprintf(err, err_size,
-			 KVM_DEVICE " does not exist: load kvm_intel or kvm_amd (modprobe), enable "
-				    "virtualization in the firmware set-up, or use scripts/sandbox");
+			 KVM_DEVICE
+			 " does not exist: load kvm_intel or kvm_amd (modprobe), enable "
+			 "virtualization in the firmware set-up, or use scripts/sandbox");
 	else if (error == EACCES || error == EPERM)
-		snprintf(err, err_size,
-			 "no permission for " KVM_DEVICE
-			 ": add yourself to the group kvm (sudo usermod -aG kvm $USER) and log in again");
+		snprintf(
+			err, err_size,
+			"no permission for " KVM_DEVICE
+			": add yourself to the group kvm (sudo usermod -aG kvm $USER) and log in again");
 	else
 		snprintf(err, err_size, KVM_DEVICE ": %s; `vitrine doctor` tells more",
 			 strerror(error));

@@ -28,7 +28,7 @@ struct vcpu {
 	bool has_thread;
 
 	/* vm->lock */
-	bool standing;     /* parked at an exit boundary, or ended */
+	bool standing;	   /* parked at an exit boundary, or ended */
 	bool debug_parked; /* stands because of a debug exit; vm_resume() clears it */
 
 	/* the vCPU's own thread; others when it stands */
@@ -83,7 +83,7 @@ void gate_debug_stop(struct vcpu *vcpu, const struct vcpu_debug_stop *stop);
 int entry_set_state(struct vcpu *vcpu, const struct boot_entry *entry);
 
 /* hypercall.c */
-int hypercall_setup(struct vm *vm);   /* doorbell ioeventfds; before vm_start() */
+int hypercall_setup(struct vm *vm); /* doorbell ioeventfds; before vm_start() */
 void hypercall_fill_page(struct vm *vm);
 void hypercall_teardown(struct vm *vm);
 /* Registers in run->s.regs; the result goes into rax there. Returns it. */

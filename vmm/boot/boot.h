@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "board/board.h"
+#include "kvm/entry.h"
 #include "kvm/gmem.h"
 
 enum boot_kind { BOOT_PVH_ELF, BOOT_VITRINE_ELF, BOOT_BZIMAGE, BOOT_FLAT16 };
@@ -31,24 +32,6 @@ struct boot_options {
  * says what to do. */
 struct boot_error {
 	char text[256];
-};
-
-enum boot_mode { BOOT_MODE_REAL16, BOOT_MODE_PROTECTED32, BOOT_MODE_LONG64 };
-
-/* First state of the boot processor; everything not named here is as the entry protocol of the mode
- * says (flat segments from the boot GDT; LONG64: page tables at cr3, paging on). */
-struct boot_entry {
-	enum boot_mode mode;
-	uint64_t rip;
-	uint64_t rsp;
-	uint64_t rbx;	  /* PVH: hvm_start_info */
-	uint64_t rsi;	  /* Linux 64-bit: boot_params */
-	uint64_t cr3;	  /* LONG64 */
-	uint64_t gdt_gpa; /* PROTECTED32, LONG64: the boot GDT */
-	uint16_t gdt_limit;
-	uint16_t code_selector;
-	uint16_t data_selector;
-	uint16_t tss_selector; /* PROTECTED32 */
 };
 
 /* How it was done, for --verbose, --dry-run and the figures. */

@@ -2,8 +2,9 @@
  *
  * ELF kernels: from bytes to a checked list of segments and the entries their notes name.
  *
- * Follows the System V ABI's chapter on object files (ELF header, program header, note section). Every
- * header is copied out before it is looked at, every sum is checked by what is left, not by adding.
+ * Follows the System V ABI's chapter on object files (ELF header, program header, note section).
+ * Every header is copied out before it is looked at, every sum is checked by what is left, not by
+ * adding.
  */
 #include "boot/elf.h"
 
@@ -61,7 +62,8 @@ static int check_header(const struct parse *p, const Elf64_Ehdr *header)
 	unsigned type = header->e_type;
 
 	if (type != ET_EXEC)
-		return boot_fail(p->error, -ENOEXEC, p->path, "ELF, but not an executable kernel: %s",
+		return boot_fail(p->error, -ENOEXEC, p->path,
+				 "ELF, but not an executable kernel: %s",
 				 type < 5 ? type_name[type] : "unknown type");
 	if (header->e_phnum == 0)
 		return boot_fail(p->error, -ENOEXEC, p->path,
@@ -119,8 +121,7 @@ static int parse_notes(const struct parse *p, const Elf64_Phdr *program)
 
 		uint64_t name_bytes = align4(note.n_namesz), desc_bytes = align4(note.n_descsz);
 
-		if (name_bytes > left - sizeof note ||
-		    desc_bytes > left - sizeof note - name_bytes)
+		if (name_bytes > left - sizeof note || desc_bytes > left - sizeof note - name_bytes)
 			break; /* the last one may lack its padding; ours never do */
 		take_note(p->elf, (const char *)at + sizeof note, &note,
 			  at + sizeof note + name_bytes);
@@ -134,7 +135,8 @@ static int check_segment(const struct parse *p, const Elf64_Phdr *program)
 {
 	if (program->p_filesz > program->p_memsz)
 		return boot_fail(p->error, -ENOEXEC, p->path,
-				 "ELF segment at 0x%" PRIx64 " has more bytes in the file than in memory",
+				 "ELF segment at 0x%" PRIx64
+				 " has more bytes in the file than in memory",
 				 program->p_paddr);
 	if (program->p_offset > p->size || program->p_filesz > p->size - program->p_offset)
 		return boot_fail(p->error, -ENOEXEC, p->path,
@@ -191,8 +193,9 @@ static int parse_program_headers(const struct parse *p, const Elf64_Ehdr *header
 
 		memcpy(&program, p->bytes + header->e_phoff + i * sizeof program, sizeof program);
 		if (program.p_type == PT_INTERP)
-			return boot_fail(p->error, -ENOEXEC, p->path,
-					 "an ordinary program (it names an ELF interpreter), not a kernel");
+			return boot_fail(
+				p->error, -ENOEXEC, p->path,
+				"an ordinary program (it names an ELF interpreter), not a kernel");
 		if (program.p_type == PT_NOTE)
 			err = parse_notes(p, &program);
 		if (program.p_type == PT_LOAD && program.p_memsz) {
@@ -280,14 +283,16 @@ int elf_check_memory(const struct elf_image *elf, const struct gmem *mem, const 
 
 		/* Low memory belongs to boot structures, hypercall page, tables and firmware. */
 		if (s->gpa < GPA_HIGH_RAM)
-			return boot_fail(error, -ENOEXEC, path,
-					 "ELF segment at 0x%" PRIx64
-					 " lies on boot structures; link the kernel at 1 MiB or above",
-					 s->gpa);
+			return boot_fail(
+				error, -ENOEXEC, path,
+				"ELF segment at 0x%" PRIx64
+				" lies on boot structures; link the kernel at 1 MiB or above",
+				s->gpa);
 		if (!gmem_slice(mem, s->gpa, s->memory_bytes))
 			return boot_fail(error, -ENOMEM, path,
 					 "ELF segment at 0x%" PRIx64 " of %" PRIu64
-					 " KiB exceeds guest memory (%" PRIu64 " MiB); raise --memory",
+					 " KiB exceeds guest memory (%" PRIu64
+					 " MiB); raise --memory",
 					 s->gpa, s->memory_bytes >> 10, gmem_size(mem) >> 20);
 	}
 	return 0;

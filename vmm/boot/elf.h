@@ -22,7 +22,7 @@ struct elf_segment {
 
 /* Segments are in ascending order, don't overlap, and lie in the file. */
 struct elf_image {
-	uint64_t entry; /* e_entry: for kernels a physical address */
+	uint64_t entry;	   /* e_entry: for kernels a physical address */
 	uint64_t file_end; /* first byte behind everything the headers speak of */
 	unsigned segment_count;
 	struct elf_segment segment[ELF_SEGMENT_MAX];
@@ -43,8 +43,8 @@ uint64_t elf_end(const struct elf_image *elf);
 
 bool elf_contains(const struct elf_image *elf, uint64_t gpa);
 
-/* Is there RAM for every segment, and none on top of what the loader itself puts there? The segments
- * are looked at where they were linked. 0 or -errno with error filled in. */
+/* Is there RAM for every segment, and none on top of what the loader itself puts there? The
+ * segments are looked at where they were linked. 0 or -errno with error filled in. */
 int elf_check_memory(const struct elf_image *elf, const struct gmem *mem, const char *path,
 		     struct boot_error *error);
 

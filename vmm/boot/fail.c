@@ -18,8 +18,8 @@ int boot_fail(struct boot_error *error, int err, const char *path, const char *f
 	int used = 0;
 
 	if (path)
-		used = snprintf(error->text, sizeof error->text, "%s%s: ",
-				tail == path ? "" : "...", tail);
+		used = snprintf(error->text, sizeof error->text,
+				"%s%s: ", tail == path ? "" : "...", tail);
 	va_start(args, format);
 	vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, args);
 	va_end(args);

@@ -7,8 +7,8 @@
 
 #include "boot/boot.h"
 
-/* Fills in error with "path: text" (path NULL: the text alone) and returns err, a negative errno. A long
- * path loses its head, so that the text always fits. */
+/* Fills in error with "path: text" (path NULL: the text alone) and returns err, a negative errno.
+ * A long path loses its head, so that the text always fits. */
 int boot_fail(struct boot_error *error, int err, const char *path, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -38,7 +38,8 @@ all: $(B)/vitrine guest bios
 
 # --- the VMM: everything but main.c is an archive that unit tests link with
 VMM_SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
-VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o)
+VMM_ASM := $(wildcard vmm/*/*.S)
+VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o) $(VMM_ASM:%.S=$(B)/obj/%.o)
 
 FLAGS_STAMP := $(B)/.flags
 FLAGS_NOW := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
@@ -47,6 +48,11 @@ $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $
 
 $(B)/obj/%.o: %.c $(FLAGS_STAMP)
 	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/vmm/%.o: vmm/%.S $(FLAGS_STAMP)
+	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 

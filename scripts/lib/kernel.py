@@ -21,17 +21,40 @@ class Kernel:
         self.folder = Path(folder)
         self.vmlinuz = Path(glob.glob(f"{folder}/boot/vmlinuz-*")[0])
         self.release = self.vmlinuz.name.removeprefix("vmlinuz-")
+        self._modules = {}
 
     def module(self, name):
-        """The file of a module (dashes and underscores as in its file name)."""
-        found = glob.glob(f"{self.folder}/lib/modules/*/kernel/**/{name}.ko", recursive=True)
-        if not found:
+        """The file of a module."""
+        if not self._modules:
+            files = glob.glob(f"{self.folder}/lib/modules/*/kernel/**/*.ko", recursive=True)
+            self._modules = {module_name(file): file for file in files}
+        name = name.replace("-", "_")
+        if name not in self._modules:
             raise Failure(f"kernel {self.release} has no module {name}")
-        return found[0]
+        return self._modules[name]
+
+    def dependencies(self, name):
+        """The names of the modules that one needs, directly or not, each before those that need it."""
+        needed = []
+        for other in module_info(self.module(name), "depends")[0].split(","):
+            if other:
+                needed += [*self.dependencies(other), module_name(other)]
+        return list(dict.fromkeys(needed))
 
     def vmlinux(self):
         """The kernel as an ELF file, out of the bzImage."""
         return cached("vmlinux", self.release, lambda path: path.write_bytes(unpack(self.vmlinuz)))
+
+
+def module_name(file):
+    """As the kernel calls it: underscores, although some files have dashes."""
+    return os.path.basename(file).removesuffix(".ko").replace("-", "_")
+
+
+def module_info(file, key):
+    """The values of KEY in a module's .modinfo section (strings "key=value", each ended by a 0)."""
+    pattern = rb"\0" + key.encode() + rb"=([^\0]*)(?=\0)"
+    return [value.decode() for value in re.findall(pattern, Path(file).read_bytes())]
 
 
 def debian_cloud_kernel():

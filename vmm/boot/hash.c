@@ -23,7 +23,7 @@ static struct content_hash hash_block(const uint64_t *key, const void *block)
 	const uint8_t *at = block;
 	unsigned __int128 sum = 0;
 
-#pragma GCC unroll 4
+#pragma GCC unroll 16
 	for (unsigned i = 0; i < BLOCK_WORDS; i += 2) {
 		uint64_t pair[2];
 
@@ -91,6 +91,7 @@ uint64_t page_checksum(const void *bytes, size_t len_bytes)
 	for (const lanes *at = bytes, *end = at + len_bytes / sizeof *at; at < end;) {
 		lanes a = {0}, b = {0}, c = {0}, d = {0};
 
+#pragma GCC unroll 8
 		for (unsigned i = 0; i < PAGE_BYTES / sizeof *at / 4; i++, at += 4) {
 			a += at[0];
 			b += at[1];

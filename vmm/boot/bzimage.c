@@ -46,13 +46,13 @@ bool bzimage_has_magic(const uint8_t *head, uint64_t len_bytes)
 static int check_protocol(const struct setup_header *header, const char *path,
 			  struct boot_error *error)
 {
-	if (!(header->loadflags & LOADED_HIGH))
-		return boot_fail(error, -ENOEXEC, path, "a zImage; only a bzImage can be booted");
 	if (header->version < PROTOCOL_MIN)
 		return boot_fail(
 			error, -ENOEXEC, path,
 			"Linux boot protocol %u.%02u is too old: 2.12 (Linux 3.8) is needed",
 			header->version >> 8, header->version & 0xffu);
+	if (!(header->loadflags & LOADED_HIGH))
+		return boot_fail(error, -ENOEXEC, path, "a zImage; only a bzImage can be booted");
 	if (!(header->xloadflags & XLF_KERNEL_64))
 		return boot_fail(error, -ENOEXEC, path,
 				 "a 32-bit Linux kernel; only 64-bit ones can be booted");

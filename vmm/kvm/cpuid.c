@@ -8,6 +8,7 @@
 #include "kvm/cpuid.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <linux/kvm_para.h>
 #include <stdlib.h>
 #include <string.h>

@@ -15,8 +15,8 @@ static const struct {
 	const char *name;
 	unsigned shift;
 } size_units[] = {
-	{"", 0},	{"B", 0},    {"K", 10},	  {"KB", 10}, {"KiB", 10}, {"M", 20},
-	{"MB", 20}, {"MiB", 20}, {"G", 30}, {"GB", 30}, {"GiB", 30}, {"T", 40}, {"TB", 40}, {"TiB", 40},
+	{"", 0},     {"B", 0},	{"K", 10},  {"KB", 10},	 {"KiB", 10}, {"M", 20},  {"MB", 20},
+	{"MiB", 20}, {"G", 30}, {"GB", 30}, {"GiB", 30}, {"T", 40},   {"TB", 40}, {"TiB", 40},
 };
 
 int parse_size(const char *text, uint64_t *bytes)
@@ -46,7 +46,8 @@ int parse_duration(const char *text, unsigned *ms)
 	static const struct {
 		const char *name;
 		double ms;
-	} units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"min", 60000}, {"h", 3600000}};
+	} units[] = {{"", 1000},   {"s", 1000},	   {"ms", 1},
+		     {"m", 60000}, {"min", 60000}, {"h", 3600000}};
 	char *unit;
 	double number;
 

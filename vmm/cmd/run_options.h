@@ -12,13 +12,13 @@
 #include "boot/boot.h"
 
 struct run_options {
-	const char *image;      /* NULL: the bundled guest */
+	const char *image; /* NULL: the bundled guest */
 	const char *initrd;
-	const char *firmware;   /* NULL: the bundled one */
-	const char *cmdline;    /* "" by default */
+	const char *firmware; /* NULL: the bundled one */
+	const char *cmdline;  /* "" by default */
 	const char *serial;
-	const char *cpu;        /* "host", "baseline,+avx" */
-	const char *gdb;        /* NULL: none */
+	const char *cpu;	/* "host", "baseline,+avx" */
+	const char *gdb;	/* NULL: none */
 	const char *trace_file; /* NULL: standard error */
 	uint64_t memory_bytes;
 	unsigned cpu_count;

@@ -15,9 +15,9 @@ struct boot_entry {
 	enum boot_mode mode;
 	uint64_t rip;
 	uint64_t rsp;
-	uint64_t rbx;     /* PVH: hvm_start_info */
-	uint64_t rsi;     /* Linux 64-bit: boot_params */
-	uint64_t cr3;     /* LONG64 */
+	uint64_t rbx;	  /* PVH: hvm_start_info */
+	uint64_t rsi;	  /* Linux 64-bit: boot_params */
+	uint64_t cr3;	  /* LONG64 */
 	uint64_t gdt_gpa; /* PROTECTED32, LONG64: the boot GDT */
 	uint16_t gdt_limit;
 	uint16_t code_selector;

@@ -11,6 +11,7 @@ void failure_report(struct vcpu *vcpu, enum vm_end end, const char *why)
 {
 	struct kvm_regs r;
 	ioctl(vcpu->fd, KVM_GET_REGS, &r);
-	fprintf(stderr, "vitrine: vCPU %u: %s rip=%llx exit %u sub %u\n", vcpu->index, why, r.rip, vcpu->run->exit_reason, vcpu->run->internal.suberror);
+	fprintf(stderr, "vitrine: vCPU %u: %s rip=%llx exit %u sub %u\n", vcpu->index, why, r.rip,
+		vcpu->run->exit_reason, vcpu->run->internal.suberror);
 	vm_control_request(vcpu->vm->setup.control, end, vcpu->index);
 }

@@ -56,7 +56,8 @@ static bool may_run(const struct vcpu *vcpu)
 	const struct vm *vm = vcpu->vm;
 
 	return vm->gate == VM_GATE_RUN && !vcpu->debug_parked && !vcpu->ended &&
-	       !vm_control_pending(vm->setup.control, NULL) && (vm->only < 0 || vm->only == (int)vcpu->index);
+	       !vm_control_pending(vm->setup.control, NULL) &&
+	       (vm->only < 0 || vm->only == (int)vcpu->index);
 }
 
 static bool park(struct vcpu *vcpu)
@@ -76,8 +77,6 @@ static bool park(struct vcpu *vcpu)
 
 bool gate_pass(struct vcpu *vcpu)
 {
-	struct vm *vm = vcpu->vm;
-
 	vcpu->run->immediate_exit = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	/* debug_parked and ended change only while this vCPU stands, or in this thread */

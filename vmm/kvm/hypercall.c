@@ -26,31 +26,38 @@
 /* The port number needs rdx, which is also the third argument: r11, free by contract, keeps it, and the
  * VMM reads it there. */
 static const uint8_t vmm_entry[] = {
-	0x49, 0x89, 0xd3,                                       /* mov %rdx, %r11 */
-	0x66, 0xba, HYPERCALL_PORT & 0xff, HYPERCALL_PORT >> 8, /* mov $port, %dx */
-	0xef,                                                   /* out %eax, %dx */
-	0x4c, 0x89, 0xda,                                       /* mov %r11, %rdx */
-	0xc3,                                                   /* ret */
+	0x49,
+	0x89,
+	0xd3, /* mov %rdx, %r11 */
+	0x66,
+	0xba,
+	HYPERCALL_PORT & 0xff,
+	HYPERCALL_PORT >> 8, /* mov $port, %dx */
+	0xef,		     /* out %eax, %dx */
+	0x4c,
+	0x89,
+	0xda, /* mov %r11, %rdx */
+	0xc3, /* ret */
 };
 static const uint8_t doorbell_entry[] = {
-	0x89, 0xf8,                                                   /* mov %edi, %eax */
+	0x89, 0xf8,							/* mov %edi, %eax */
 	0x66, 0xba, HYPERCALL_DOORBELL & 0xff, HYPERCALL_DOORBELL >> 8, /* mov $port, %dx */
-	0xef,                                                         /* out %eax, %dx */
-	0xc3,                                                         /* ret */
+	0xef,								/* out %eax, %dx */
+	0xc3,								/* ret */
 };
 static const uint8_t kvm_entry_vtx[] = {0x0f, 0x01, 0xc1, 0xc3};  /* vmcall; ret */
 static const uint8_t kvm_entry_amdv[] = {0x0f, 0x01, 0xd9, 0xc3}; /* vmmcall; ret */
 /* On deprivileged KVM neither instruction ever completes in ring 0. */
 static const uint8_t kvm_entry_none[] = {
 	0x48, 0xc7, 0xc0, 0x100 - ENOSYS, 0xff, 0xff, 0xff, /* mov $-ENOSYS, %rax */
-	0xc3,                                               /* ret */
+	0xc3,						    /* ret */
 };
 
 uint32_t vm_hypercall_features(const struct vm *vm)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
 	       (vm->doorbells_ready ? HYPERCALL_FEATURE_DOORBELL : 0) |
-	       (vm->deprivileged ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+	       (vm_is_deprivileged(vm) ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
 }
 
 void hypercall_fill_page(struct vm *vm)
@@ -65,12 +72,17 @@ void hypercall_fill_page(struct vm *vm)
 	memset(page, 0xcc, HYPERCALL_HEADER_OFFSET); /* int3 between the entries */
 	memcpy(page + HYPERCALL_ENTRY_VMM, vmm_entry, sizeof(vmm_entry));
 	memcpy(page + HYPERCALL_ENTRY_DOORBELL, doorbell_entry, sizeof(doorbell_entry));
-	if (vm->deprivileged)
-		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_none, sizeof(kvm_entry_none));
-	else if (vm->is_amd)
-		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_amdv, sizeof(kvm_entry_amdv));
-	else
+	switch (vm->host_kind) {
+	case KVM_HOST_VTX:
 		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_vtx, sizeof(kvm_entry_vtx));
+		break;
+	case KVM_HOST_AMDV:
+		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_amdv, sizeof(kvm_entry_amdv));
+		break;
+	case KVM_HOST_DEPRIVILEGED:
+		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_none, sizeof(kvm_entry_none));
+		break;
+	}
 	memcpy(page + HYPERCALL_HEADER_OFFSET, &header, sizeof(header));
 }
 
@@ -139,7 +151,8 @@ static int64_t console_write(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
 			return done ? (int64_t)done : -EFAULT;
 		for (size_t i = 0; i < part; i++, done++)
 			if (vm->setup.console && !console_put(vm->setup.console, chunk[i]))
-				return (int64_t)done; /* the reader is slow: the guest tries again */
+				return (int64_t)
+					done; /* the reader is slow: the guest tries again */
 	}
 	return (int64_t)done;
 }
@@ -156,26 +169,18 @@ static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES:
-		return vm_hypercall_features(vm);
-	case HYPERCALL_CONSOLE_WRITE:
-		return console_write(vm, arg0, arg1);
-	case HYPERCALL_YIELD:
-		sched_yield();
-		return 0;
+	case HYPERCALL_FEATURES: return vm_hypercall_features(vm);
+	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
+	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:
 		vm_control_request(vm->setup.control, VM_END_DEBUG_EXIT, (uint32_t)arg0);
 		return 0;
 	case HYPERCALL_POWEROFF:
 		vm_control_request(vm->setup.control, VM_END_POWEROFF, 0);
 		return 0;
-	case HYPERCALL_PANIC:
-		vm_control_request(vm->setup.control, VM_END_PANIC, 0);
-		return 0;
-	case HYPERCALL_DOORBELL_COUNT:
-		return doorbell_count(vm, arg0);
-	default:
-		return -ENOSYS;
+	case HYPERCALL_PANIC: vm_control_request(vm->setup.control, VM_END_PANIC, 0); return 0;
+	case HYPERCALL_DOORBELL_COUNT: return doorbell_count(vm, arg0);
+	default: return -ENOSYS;
 	}
 }
 

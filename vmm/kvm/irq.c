@@ -44,7 +44,7 @@ static void update_routes(void *ctx, const struct ioapic_route route[IOAPIC_PIN_
 	} table = {.header.nr = 0};
 
 	for (unsigned pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
-		if (route[pin].masked)
+		if (route[pin].masked && !route[pin].level)
 			continue;
 		table.entry[table.header.nr++] = (struct kvm_irq_routing_entry){
 			.gsi = pin,

@@ -27,8 +27,7 @@ int vcpu_create(struct vm *vm, unsigned index)
 	if (vcpu->fd < 0)
 		return vcpu->fd;
 	vcpu->run_bytes = size > 0 ? (size_t)size : 0;
-	vcpu->run =
-		mmap(NULL, vcpu->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	vcpu->run = mmap(NULL, vcpu->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED) {
 		int err = -errno;
 
@@ -136,10 +135,8 @@ static void handle_mmio(struct vcpu *vcpu, struct trace_exit *exit)
 static void handle_debug(struct vcpu *vcpu)
 {
 	const struct kvm_debug_exit_arch *arch = &vcpu->run->debug.arch;
-	struct vcpu_debug_stop stop = {.rip = arch->pc,
-				       .dr6 = arch->dr6,
-				       .dr7 = arch->dr7,
-				       .exception = arch->exception};
+	struct vcpu_debug_stop stop = {
+		.rip = arch->pc, .dr6 = arch->dr6, .dr7 = arch->dr7, .exception = arch->exception};
 
 	gate_debug_stop(vcpu, &stop);
 }
@@ -148,12 +145,8 @@ static void handle_debug(struct vcpu *vcpu)
 static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 {
 	switch (vcpu->run->exit_reason) {
-	case KVM_EXIT_IO:
-		handle_pio(vcpu, exit);
-		return true;
-	case KVM_EXIT_MMIO:
-		handle_mmio(vcpu, exit);
-		return true;
+	case KVM_EXIT_IO: handle_pio(vcpu, exit); return true;
+	case KVM_EXIT_MMIO: handle_mmio(vcpu, exit); return true;
 	case KVM_EXIT_IOAPIC_EOI:
 		exit->reason = EXIT_IOAPIC_EOI;
 		exit->value = vcpu->run->eoi.vector;
@@ -166,9 +159,7 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	case KVM_EXIT_HLT:
 		exit->reason = EXIT_HLT;
 		return true; /* only if KVM were to leave HLT to us: then it is a busy wait */
-	case KVM_EXIT_INTR:
-		exit->reason = EXIT_INTERRUPTED;
-		return true;
+	case KVM_EXIT_INTR: exit->reason = EXIT_INTERRUPTED; return true;
 	case KVM_EXIT_SHUTDOWN:
 		exit->reason = EXIT_SHUTDOWN;
 		failure_report(vcpu, VM_END_TRIPLE_FAULT, "triple fault");

@@ -31,7 +31,7 @@ struct vm_setup {
 	struct vm_control *control;
 	struct loop *loop;
 	struct console *console; /* where the console hypercall writes; NULL: nowhere */
-	struct trace *trace;     /* NULL: exits are only counted */
+	struct trace *trace;	 /* NULL: exits are only counted */
 	const struct cpuid_model *cpu_model;
 	const uint8_t *firmware; /* FIRMWARE_BYTES of ROM at the reset vector; NULL: none */
 	unsigned cpu_count;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "hypercall.h"
+#include "kvm/probe.h"
 #include "kvm/vm.h"
 #include "observe/trace.h"
 
@@ -28,7 +29,7 @@ struct vcpu {
 	bool has_thread;
 
 	/* vm->lock */
-	bool standing;     /* parked at an exit boundary, or ended */
+	bool standing;	   /* parked at an exit boundary, or ended */
 	bool debug_parked; /* stands because of a debug exit; vm_resume() clears it */
 
 	/* the vCPU's own thread; others when it stands */
@@ -41,8 +42,7 @@ struct vm {
 	struct vm_setup setup;
 	int kvm_fd;
 	int fd;
-	bool deprivileged;
-	bool is_amd;
+	enum kvm_host_kind host_kind;
 	uint64_t tsc_hz;
 	uint8_t *rom; /* page-aligned copy of the firmware */
 	struct device *ioapic;
@@ -83,7 +83,7 @@ void gate_debug_stop(struct vcpu *vcpu, const struct vcpu_debug_stop *stop);
 int entry_set_state(struct vcpu *vcpu, const struct boot_entry *entry);
 
 /* hypercall.c */
-int hypercall_setup(struct vm *vm);   /* doorbell ioeventfds; before vm_start() */
+int hypercall_setup(struct vm *vm); /* doorbell ioeventfds; before vm_start() */
 void hypercall_fill_page(struct vm *vm);
 void hypercall_teardown(struct vm *vm);
 /* Registers in run->s.regs; the result goes into rax there. Returns it. */

@@ -20,11 +20,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-enum { CTRL_D = 4 };
+enum {
+	CTRL_D = 4,
+	LAST_READS = 64, /* after the end; more than pipes hold: a flooding orphan can't keep us */
+};
 
 struct child {
 	pid_t pid;
@@ -160,23 +164,25 @@ static int carry(int line, struct child *child)
 {
 	struct pollfd fds[] = {{.fd = child->out, .events = POLLIN},
 			       {.fd = child->err, .events = POLLIN},
-			       {.fd = line, .events = POLLIN}};
-	int status, ended = 0;
+			       {.fd = line, .events = POLLIN},
+			       {.fd = pidfd_open(child->pid, 0), .events = POLLIN}};
 	unsigned left = 0;
+	int status, last_reads = 0;
 
+	/* sleeps in between: a timer would show in what is measured in here */
 	for (;;) {
-		int ready = poll(fds, 3, ended ? 0 : 20);
-
-		if (ready > 0 && fds[0].revents && !forward(line, 'O', child->out))
+		poll(fds, 4, -1);
+		if (fds[0].revents && !forward(line, 'O', child->out))
 			fds[0].fd = -1;
-		if (ready > 0 && fds[1].revents && !forward(line, 'E', child->err))
+		if (fds[1].revents && !forward(line, 'E', child->err))
 			fds[1].fd = -1;
-		if (ready > 0 && fds[2].revents)
+		if (fds[2].revents)
 			read_line(line, child, &left);
-		if (ended && !(ready > 0 && (fds[0].revents || fds[1].revents)))
+		if (fds[3].revents &&
+		    ((!fds[0].revents && !fds[1].revents) || ++last_reads == LAST_READS))
 			break;
-		ended = ended || waitpid(child->pid, &status, WNOHANG) == child->pid;
 	}
+	waitpid(child->pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -43,6 +43,7 @@ struct probe_cap_info {
 };
 
 #define PROBE_CAP_COUNT 18
+#define PROBE_CAP_MAX_VCPUS 17 /* whose value is wanted */
 extern const struct probe_cap_info probe_cap_info[PROBE_CAP_COUNT];
 
 /* --- trials: one throw-away vCPU each */

@@ -173,23 +173,33 @@ static void judge_smp(const struct doctor_facts *facts, struct doctor_verdict *v
 	}
 }
 
-static void judge_gdb(const struct doctor_facts *facts, struct doctor_verdict *verdicts)
+static void judge_gdb_software(const struct doctor_facts *facts, struct doctor_verdict *v)
 {
-	struct doctor_verdict *soft = &verdicts[SUBJECT_GDB_SOFTWARE];
-	struct doctor_verdict *hard = &verdicts[SUBJECT_GDB_HARDWARE];
+	if (trial_ok(facts, TRIAL_GDB_INT3)) {
+		verdict_set(v, DOCTOR_OK, "software breakpoints work");
+		return;
+	}
+	if (trial_ok(facts, TRIAL_INT3))
+		verdict_set(v, DOCTOR_NO, "no software breakpoints: int3 goes past the debugger");
+	else
+		verdict_set(v, DOCTOR_NO, "no software breakpoints in ring 0: int3 fails here");
+	if (trial_ok(facts, TRIAL_GDB_HARDWARE))
+		verdict_advise(v, "use hardware breakpoints: hbreak (4 at a time)");
+	else if (facts->kvm.kind == KVM_HOST_AMDV && strncmp(facts->host.hypervisor, "TCG", 3) == 0)
+		verdict_advise(v, "QEMU's emulated AMD-V lacks both kinds of breakpoints: "
+				  "scripts/sandbox --engine vtx has them");
+	else
+		verdict_advise(v, "debug on another host");
+}
+
+static void judge_gdb_hardware(const struct doctor_facts *facts, struct doctor_verdict *v)
+{
 	bool hbreak = trial_ok(facts, TRIAL_GDB_HARDWARE), step = trial_ok(facts, TRIAL_GDB_STEP);
 
-	if (trial_ok(facts, TRIAL_GDB_INT3)) {
-		verdict_set(soft, DOCTOR_OK, "software breakpoints work");
-	} else {
-		verdict_set(soft, DOCTOR_NO, "no software breakpoints in ring 0: int3 fails here");
-		verdict_advise(soft, hbreak ? "use hardware breakpoints: hbreak (4 at a time)"
-					    : "debug on another host");
-	}
 	if (hbreak && step)
-		verdict_set(hard, DOCTOR_OK, "hardware breakpoints and single steps work");
+		verdict_set(v, DOCTOR_OK, "hardware breakpoints and single steps work");
 	else
-		verdict_set(hard, hbreak || step ? DOCTOR_LIMITED : DOCTOR_NO,
+		verdict_set(v, hbreak || step ? DOCTOR_LIMITED : DOCTOR_NO,
 			    "hardware breakpoints %s, single steps %s",
 			    hbreak ? "work" : "do not work", step ? "work" : "do not work");
 }
@@ -226,7 +236,8 @@ void doctor_judge(const struct doctor_facts *facts, struct doctor_verdict *verdi
 		judge_stock_linux(facts, &verdicts[SUBJECT_STOCK_LINUX]);
 		judge_real_mode(facts, &verdicts[SUBJECT_REAL_MODE]);
 		judge_smp(facts, &verdicts[SUBJECT_SMP]);
-		judge_gdb(facts, verdicts);
+		judge_gdb_software(facts, &verdicts[SUBJECT_GDB_SOFTWARE]);
+		judge_gdb_hardware(facts, &verdicts[SUBJECT_GDB_HARDWARE]);
 		judge_hypercall(facts, &verdicts[SUBJECT_HYPERCALL]);
 		judge_interface(facts, &verdicts[SUBJECT_INTERFACE]);
 		judge_start_up(facts, &verdicts[SUBJECT_START_UP]);

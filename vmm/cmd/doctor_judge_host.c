@@ -133,18 +133,20 @@ void judge_start_up(const struct doctor_facts *facts, struct doctor_verdict *v)
 	const struct probe_figure *cost = facts->kvm.cost;
 	uint64_t create_ns = cost[COST_CREATE_VM].median_ns;
 	uint64_t end_ns = cost[COST_TEAR_DOWN].median_ns;
-	char start[32], end[32];
+	char start_text[32], end_text[32];
+	const char *start = doctor_format_time(start_text, sizeof(start_text), create_ns, false);
+	const char *end = doctor_format_time(end_text, sizeof(end_text), end_ns, false);
 
-	doctor_format_time(start, sizeof(start), create_ns, false);
-	doctor_format_time(end, sizeof(end), end_ns, false);
+	start += strspn(start, " "); /* the padding of a column */
+	end += strspn(end, " ");
 	if (!cost[COST_CREATE_VM].samples)
 		verdict_set(v, DOCTOR_LIMITED, "could not be measured");
 	else if (create_ns > SLOW_CREATE_VM_NS || end_ns > SLOW_TEAR_DOWN_NS ||
 		 cost[COST_SPLIT_IRQCHIP].median_ns > SLOW_SPLIT_IRQCHIP_NS)
-		verdict_set(v, DOCTOR_LIMITED, "slow: KVM takes%s to make a VM,%s to end it", start,
-			    end);
+		verdict_set(v, DOCTOR_LIMITED, "slow: KVM takes %s to make a VM, %s to end it",
+			    start, end);
 	else
-		verdict_set(v, DOCTOR_OK, "KVM takes%s to make a VM,%s to end it", start, end);
+		verdict_set(v, DOCTOR_OK, "KVM takes %s to make a VM, %s to end it", start, end);
 	if (create_ns > SLOW_CREATE_VM_NS && !facts->host.favordynmods &&
 	    strcmp(facts->host.nx_huge_pages, "never") != 0)
 		verdict_advise(v, "sudo mount -o remount,favordynmods /sys/fs/cgroup, or boot the "

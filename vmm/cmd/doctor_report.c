@@ -204,7 +204,7 @@ static void put_capabilities(const struct report *r, const struct probe_facts *k
 	for (unsigned i = 0; i < PROBE_CAP_COUNT; i++) {
 		if (!kvm->cap[i])
 			continue;
-		if (kvm->cap[i] > 1 && probe_cap_info[i].need == PROBE_CAP_INFO)
+		if (probe_cap_info[i].is_count)
 			snprintf(word, sizeof(word), "%s=%d", probe_cap_info[i].name, kvm->cap[i]);
 		else
 			snprintf(word, sizeof(word), "%s", probe_cap_info[i].name);
@@ -234,30 +234,37 @@ static void put_verdicts(const struct report *r, const struct doctor_verdict *ve
 		fprintf(r->out, "%-*s %s\n", TITLE_COLUMNS, doctor_subject_title(i),
 			verdicts[i].text);
 		if (verdicts[i].advice[0])
-			fprintf(r->out, "    %-*s %s %s\n", TITLE_COLUMNS, "",
-				r->style.utf8 ? "→" : "->", verdicts[i].advice);
+			fprintf(r->out, "      %s %s\n", r->style.utf8 ? "→" : "->",
+				verdicts[i].advice);
+	}
+}
+
+static const char *sum_text(const struct doctor_verdict *verdicts)
+{
+	switch (doctor_exit_status(verdicts)) {
+	case VITRINE_EXIT_OK:
+		for (unsigned i = 0; i < DOCTOR_SUBJECT_COUNT; i++)
+			if (verdicts[i].state != DOCTOR_OK)
+				return "Stock Linux and the bundled guest work here; the marks tell the "
+				       "rest.";
+		return "Everything works here, stock Linux guests included.";
+	case DOCTOR_EXIT_LIMITED:
+		if (verdicts[SUBJECT_STOCK_LINUX].state == DOCTOR_NO &&
+		    verdicts[SUBJECT_BUNDLED_GUEST].state != DOCTOR_NO)
+			return "The bundled guest works here, stock Linux does not.";
+		return "Limited: the marks tell what works, and what to do about the rest.";
+	default: return "No usable KVM: the arrows say what to do.";
 	}
 }
 
 static void put_sum(const struct report *r, const struct doctor_facts *facts,
 		    const struct doctor_verdict *verdicts)
 {
-	const char *sum;
-
-	switch (doctor_exit_status(verdicts)) {
-	case VITRINE_EXIT_OK: sum = "Everything works here, stock Linux guests included."; break;
-	case DOCTOR_EXIT_LIMITED:
-		sum = verdicts[SUBJECT_STOCK_LINUX].state == DOCTOR_OK
-			      ? "Stock Linux guests work here; see the marks above for what does not."
-			      : "Limited: see the marks above for what works, and what to do.";
-		break;
-	default: sum = "No usable KVM: see the first advice above."; break;
-	}
-	fprintf(r->out, "\n%s (%" PRIu64 ".%" PRIu64 " s)\n", sum, facts->took_ms / 1000,
-		facts->took_ms % 1000 / 100);
+	fprintf(r->out, "\n%s (%" PRIu64 ".%" PRIu64 " s)\n", sum_text(verdicts),
+		facts->took_ms / 1000, facts->took_ms % 1000 / 100);
 	if (facts->kvm.abandoned_count)
 		fprintf(r->out,
-			"%u probe(s) spin in the kernel and cannot be ended, for instance process %d.\n",
+			"%u of the probes cannot be ended; one is process %d, spinning in the kernel.\n",
 			facts->kvm.abandoned_count, (int)facts->kvm.abandoned_pid);
 }
 

@@ -39,6 +39,7 @@ enum probe_cap_need {
 struct probe_cap_info {
 	const char *name; /* without KVM_CAP_ */
 	enum probe_cap_need need;
+	bool is_count; /* its value is a number to show */
 	const char *use;
 };
 

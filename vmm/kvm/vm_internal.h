@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "hypercall.h"
+#include "kvm/probe.h"
 #include "kvm/vm.h"
 #include "observe/trace.h"
 
@@ -41,8 +42,7 @@ struct vm {
 	struct vm_setup setup;
 	int kvm_fd;
 	int fd;
-	bool deprivileged;
-	bool is_amd;
+	enum kvm_host_kind host_kind;
 	uint64_t tsc_hz;
 	uint8_t *rom; /* page-aligned copy of the firmware */
 	struct device *ioapic;

@@ -86,7 +86,7 @@ int cmd_doctor(int argc, char **argv)
 	struct doctor_verdict verdicts[DOCTOR_SUBJECT_COUNT];
 	struct doctor_facts facts;
 	bool json = false;
-	int done = parse(argc, argv, &json);
+	int err, done = parse(argc, argv, &json);
 	uint64_t start_ms = now_ms();
 
 	if (done)
@@ -97,11 +97,11 @@ int cmd_doctor(int argc, char **argv)
 	facts.took_ms = now_ms() - start_ms;
 	doctor_judge(&facts, verdicts);
 	if (json)
-		doctor_print_json(stdout, &facts, verdicts);
+		err = doctor_print_json(stdout, &facts, verdicts);
 	else
-		doctor_print_report(stdout, &facts, verdicts, find_style());
-	if (fflush(stdout) || ferror(stdout)) {
-		perror("vitrine doctor: cannot write the report");
+		err = doctor_print_report(stdout, &facts, verdicts, find_style());
+	if (err) {
+		fputs("vitrine doctor: cannot write the report\n", stderr);
 		return VITRINE_EXIT_HOST;
 	}
 	return doctor_exit_status(verdicts);

@@ -71,10 +71,11 @@ struct doctor_style {
 	bool colour;
 };
 
-void doctor_print_report(FILE *out, const struct doctor_facts *facts,
-			 const struct doctor_verdict *verdicts, struct doctor_style style);
-void doctor_print_json(FILE *out, const struct doctor_facts *facts,
-		       const struct doctor_verdict *verdicts);
+/* Both: 0 or -EIO. */
+int doctor_print_report(FILE *out, const struct doctor_facts *facts,
+			const struct doctor_verdict *verdicts, struct doctor_style style);
+int doctor_print_json(FILE *out, const struct doctor_facts *facts,
+		      const struct doctor_verdict *verdicts);
 
 /* "  11.3 us", "1.13 M", "3.5 GiB": returns buf. */
 const char *doctor_format_time(char *buf, size_t size_bytes, uint64_t ns, bool utf8);

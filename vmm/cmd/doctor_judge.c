@@ -71,7 +71,7 @@ bool doctor_is_deprivileged(const struct doctor_facts *facts)
 const char *doctor_kind_text(const struct doctor_facts *facts)
 {
 	if (facts->kvm.open_error)
-		return "none";
+		return "not usable, see below";
 	if (doctor_is_deprivileged(facts))
 		return facts->host.module_pvm
 			       ? "deprivileged (kvm_pvm): no VT-x or AMD-V underneath"

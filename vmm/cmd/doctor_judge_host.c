@@ -78,6 +78,13 @@ static void judge_create_error(int error, struct doctor_verdict *v)
 		verdict_advise(v, "free some memory, or raise the limits of this control group");
 }
 
+static void judge_no_process(struct doctor_verdict *v)
+{
+	verdict_set(v, DOCTOR_NO, "not tried: no process could be started for it");
+	verdict_advise(v,
+		       "raise the limit of processes: ulimit -u, or the control group's pids.max");
+}
+
 void judge_kvm(const struct doctor_facts *facts, struct doctor_verdict *v)
 {
 	const struct probe_facts *kvm = &facts->kvm;
@@ -89,6 +96,8 @@ void judge_kvm(const struct doctor_facts *facts, struct doctor_verdict *v)
 		verdict_set(v, DOCTOR_NO, "it is something else, not KVM's device");
 	else if (kvm->open_error == ENOENT || kvm->open_error == ENXIO || kvm->open_error == ENODEV)
 		judge_missing(&facts->host, v);
+	else if (kvm->open_error == EAGAIN)
+		judge_no_process(v);
 	else if (kvm->open_error)
 		verdict_set(v, DOCTOR_NO, "it does not open: %s", strerror(kvm->open_error));
 	else if (kvm->api_version != KVM_API_VERSION_EXPECTED)

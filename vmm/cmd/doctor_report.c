@@ -4,6 +4,7 @@
  */
 #include "cmd/doctor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -268,8 +269,8 @@ static void put_sum(const struct report *r, const struct doctor_facts *facts,
 			facts->kvm.abandoned_count, (int)facts->kvm.abandoned_pid);
 }
 
-void doctor_print_report(FILE *out, const struct doctor_facts *facts,
-			 const struct doctor_verdict *verdicts, struct doctor_style style)
+int doctor_print_report(FILE *out, const struct doctor_facts *facts,
+			const struct doctor_verdict *verdicts, struct doctor_style style)
 {
 	struct report r = {out, style};
 
@@ -282,4 +283,5 @@ void doctor_print_report(FILE *out, const struct doctor_facts *facts,
 	}
 	put_verdicts(&r, verdicts);
 	put_sum(&r, facts, verdicts);
+	return fflush(out) || ferror(out) ? -EIO : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A probe's throw-away VM: the smallest machine in which real mode, ring 0 and ring 3 can be tried.
- * Modes as Intel SDM vol. 3, 9.8.5 (long mode) and 5.8.8 (SYSCALL); KVM as Documentation/virt/kvm/api.rst.
+ * Modes as Intel SDM vol. 3, 9.8.5 (long mode) and 5.8.8 (SYSCALL); KVM as the kernel's
+ * Documentation/virt/kvm/api.rst.
  */
 #include "kvm/probe_box.h"
 

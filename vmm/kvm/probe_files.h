@@ -28,7 +28,7 @@ int files_read_flag(const char *root, const char *path);
 /* The word in brackets of "always [madvise] never", or "". */
 void files_read_choice(const char *root, const char *path, char *word, size_t size_bytes);
 
-/* The value of the first line "name : value" of a text, up to and beyond the line's end; or NULL. */
+/* The value of the first line "name : value" of a text, not cut at the line's end; or NULL. */
 const char *files_find_field(const char *text, const char *name);
 
 /* Whether the line at list (NULL: empty) has a word among its blanks. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Trials: what a guest can do here. Each is one row of the table, one label of probe_code.S, and one
- * throw-away VM.
+ * Trials: what a guest can do here. Each is one row of the table, one label of probe_code.S, and
+ * one throw-away VM.
  */
 #include "kvm/probe_trials.h"
 

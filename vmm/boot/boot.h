@@ -58,4 +58,8 @@ void boot_image_close(struct boot_image *image); /* NULL is fine */
 int boot_load(struct boot_image *image, const struct gmem *mem, struct board *board,
 	      struct boot_entry *entry, struct boot_report *report, struct boot_error *error);
 
+/* Reads a firmware image of exactly FIRMWARE_BYTES into memory that the caller frees. 0 or -errno with
+ * error. */
+int boot_read_firmware(const char *path, uint8_t **bytes, struct boot_error *error);
+
 #endif

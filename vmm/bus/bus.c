@@ -20,9 +20,9 @@ int bus_add(struct bus *bus, enum bus_space space, uint64_t base, uint64_t size_
 		return -ENOSPC;
 	while (at < count && window[at].base < base)
 		at++;
-	if (at > 0 && window[at - 1].base + window[at - 1].size_bytes > base)
+	if (at > 0 && window[at - 1].base + (window[at - 1].size_bytes - 1) >= base)
 		return -EEXIST;
-	if (at < count && base + size_bytes > window[at].base)
+	if (at < count && base + (size_bytes - 1) >= window[at].base)
 		return -EEXIST;
 	memmove(&window[at + 1], &window[at], (count - at) * sizeof(*window));
 	window[at] = (struct bus_window){

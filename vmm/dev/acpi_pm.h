@@ -8,7 +8,7 @@
 
 #include "bus/device.h"
 
-#define ACPI_SLP_TYP_S5 5 /* what \\_S5 in the DSDT has to say */
+#define ACPI_SLP_TYP_S5 5 /* what _S5 in the DSDT has to say */
 
 /* Needs setup->control. setup->irq is the SCI, a level-triggered line; setup->loop may be NULL: then the
  * timer's carry is seen in its status bit but interrupts only at the next access. */

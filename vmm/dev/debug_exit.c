@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * Skeleton. See debug_exit.h.
+ * The exit port of test guests. See debug_exit.h.
  */
 #include "dev/debug_exit.h"
 
+#include <errno.h>
+
+#include "bus/vm_control.h"
+
+struct debug_exit {
+	struct device dev;
+	struct vm_control *control;
+};
+
 static int realize(struct device *dev, const struct device_setup *setup)
 {
-	(void)dev;
-	(void)setup;
-	return 0;
+	struct debug_exit *exit = (struct debug_exit *)dev;
+
+	exit->control = setup->control;
+	return setup->control ? 0 : -EINVAL;
 }
 
-static uint64_t read_register(struct device *dev, unsigned region, uint64_t offset, unsigned width)
+static uint64_t read_nothing(struct device *dev, unsigned region, uint64_t offset, unsigned width)
 {
 	(void)dev;
 	(void)region;
@@ -20,29 +30,27 @@ static uint64_t read_register(struct device *dev, unsigned region, uint64_t offs
 	return UINT64_MAX;
 }
 
-static void write_register(struct device *dev, unsigned region, uint64_t offset, unsigned width,
-			   uint64_t value)
+static void write_exit(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+		       uint64_t value)
 {
-	(void)dev;
+	struct debug_exit *exit = (struct debug_exit *)dev;
+
 	(void)region;
-	(void)offset;
-	(void)width;
-	(void)value;
+	if (offset == 0 && width <= 4)
+		vm_control_request(exit->control, VM_END_DEBUG_EXIT, (uint32_t)value);
 }
 
 static const char *register_name(unsigned region, uint64_t offset, bool is_write)
 {
 	(void)region;
-	(void)offset;
-	(void)is_write;
-	return NULL;
+	return offset == 0 && is_write ? "EXIT" : NULL;
 }
 
 const struct device_ops debug_exit_ops = {
-	.name = "debug_exit",
-	.state_bytes = sizeof(struct device),
+	.name = "isa-debug-exit",
+	.state_bytes = sizeof(struct debug_exit),
 	.realize = realize,
-	.read = read_register,
-	.write = write_register,
+	.read = read_nothing,
+	.write = write_exit,
 	.register_name = register_name,
 };

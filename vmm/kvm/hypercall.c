@@ -57,7 +57,7 @@ uint32_t vm_hypercall_features(const struct vm *vm)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
 	       (vm->doorbells_ready ? HYPERCALL_FEATURE_DOORBELL : 0) |
-	       (vm->deprivileged ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+	       (vm_is_deprivileged(vm) ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
 }
 
 void hypercall_fill_page(struct vm *vm)
@@ -72,12 +72,17 @@ void hypercall_fill_page(struct vm *vm)
 	memset(page, 0xcc, HYPERCALL_HEADER_OFFSET); /* int3 between the entries */
 	memcpy(page + HYPERCALL_ENTRY_VMM, vmm_entry, sizeof(vmm_entry));
 	memcpy(page + HYPERCALL_ENTRY_DOORBELL, doorbell_entry, sizeof(doorbell_entry));
-	if (vm->deprivileged)
-		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_none, sizeof(kvm_entry_none));
-	else if (vm->is_amd)
-		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_amdv, sizeof(kvm_entry_amdv));
-	else
+	switch (vm->host_kind) {
+	case KVM_HOST_VTX:
 		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_vtx, sizeof(kvm_entry_vtx));
+		break;
+	case KVM_HOST_AMDV:
+		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_amdv, sizeof(kvm_entry_amdv));
+		break;
+	case KVM_HOST_DEPRIVILEGED:
+		memcpy(page + HYPERCALL_ENTRY_KVM, kvm_entry_none, sizeof(kvm_entry_none));
+		break;
+	}
 	memcpy(page + HYPERCALL_HEADER_OFFSET, &header, sizeof(header));
 }
 

@@ -10,7 +10,6 @@
  */
 #include "kvm/vm.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,12 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kvm/probe.h"
 #include "kvm/vm_internal.h"
 #include "memory_map.h"
 
 #define KVM_DEVICE "/dev/kvm"
-#define CPUID_1_ECX_VMX (1u << 5)
-#define CPUID_80000001_ECX_SVM (1u << 2)
 
 static uint64_t cpu_time_ns(clockid_t clock)
 {
@@ -78,6 +76,7 @@ static int open_kvm(struct vm *vm, char *err, size_t err_size)
 			 KVM_API_VERSION);
 		return -ENOTSUP;
 	}
+	vm->host_kind = kvm_host_classify(vm->kvm_fd);
 	return 0;
 }
 
@@ -92,16 +91,6 @@ static int check_limits(struct vm *vm, char *err, size_t err_size)
 		return -EINVAL;
 	}
 	return 0;
-}
-
-static void recognise_host(struct vm *vm)
-{
-	unsigned a, b, c, d;
-	bool vmx = __get_cpuid(1, &a, &b, &c, &d) && (c & CPUID_1_ECX_VMX);
-	bool svm = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & CPUID_80000001_ECX_SVM);
-
-	vm->deprivileged = !vmx && !svm;
-	vm->is_amd = svm;
 }
 
 /* KVM on old VT-x needs four pages of address space; elsewhere the calls do no harm. */
@@ -236,6 +225,8 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 		return -ENOMEM;
 	}
 	err[0] = '\0';
+	vm->err = err;
+	vm->err_size = err_size;
 	vm->setup = *setup;
 	vm->fd = -1;
 	vm->only = -1;
@@ -243,12 +234,13 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 		vm->doorbell_fd[i] = -1;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
-	recognise_host(vm);
 	error = open_kvm(vm, err, err_size);
 	if (!error)
 		error = check_limits(vm, err, err_size);
 	if (!error)
 		error = assemble(vm, err, err_size);
+	free(vm->supported_cpuid);
+	vm->supported_cpuid = NULL;
 	if (error) {
 		vm_destroy(vm);
 		return error;
@@ -292,7 +284,7 @@ const struct gmem *vm_memory(const struct vm *vm)
 
 bool vm_is_deprivileged(const struct vm *vm)
 {
-	return vm->deprivileged;
+	return vm->host_kind == KVM_HOST_DEPRIVILEGED;
 }
 
 uint64_t vm_tsc_hz(const struct vm *vm)

@@ -68,6 +68,14 @@ struct vm_debug_listener {
 };
 void vm_set_debug_listener(struct vm *vm, const struct vm_debug_listener *listener);
 
+/* A debugger's view of guest-physical memory: RAM and, read-only, the firmware. 0, -EFAULT (neither),
+ * -EROFS (firmware). */
+int vm_debug_read(const struct vm *vm, uint64_t gpa, void *dst, size_t len_bytes);
+int vm_debug_write(struct vm *vm, uint64_t gpa, const void *src, size_t len_bytes);
+
+/* Where to ask for this VM's end. */
+struct vm_control *vm_get_control(const struct vm *vm);
+
 /* Interrupt input number gsi of the board, as device_setup.irq wants it; the VM outlives the line. */
 struct irq_line vm_irq_line(struct vm *vm, unsigned gsi);
 

@@ -126,10 +126,16 @@ static void add_hypercall(struct line *line, const struct trace_exit *exit)
 	bool known = exit->address < HYPERCALL_COUNT;
 
 	add(line, "%s (#%" PRIu64 ")", known ? names[exit->address] : "unknown", exit->address);
-	if (result < 0 && result > -4096)
-		add(line, " = %" PRId64 " %s", result, strerrorname_np((int)-result));
+	const char *error = result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
+	if (error)
+		add(line, " = -%s", error);
 	else
 		add(line, " = 0x%" PRIx64, exit->value);
+}
+
+static bool ends_in_space(const struct line *line)
+{
+	return line->used && line->buf[line->used - 1] == ' ';
 }
 
 static void add_what(struct line *line, const struct trace_exit *exit)
@@ -148,8 +154,7 @@ static void add_what(struct line *line, const struct trace_exit *exit)
 	default: add(line, "0x%" PRIx64, exit->value); break;
 	}
 	if (exit->rip)
-		add(line, "%srip 0x%" PRIx64, line->buf[line->used - 1] == ' ' ? "" : "  ",
-		    exit->rip);
+		add(line, "%srip 0x%" PRIx64, ends_in_space(line) ? "" : "  ", exit->rip);
 }
 
 int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *buf,
@@ -165,7 +170,7 @@ int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *
 	    (unsigned)(since % 1000), took / 1000, (unsigned)(took % 1000),
 	    exit_reason_name(exit->reason));
 	add_what(&line, exit);
-	while (line.used && buf[line.used - 1] == ' ')
+	while (ends_in_space(&line))
 		line.used--;
 	buf[line.used] = '\0';
 	return (int)line.used;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Probing the host's KVM: its kind, its capabilities, and the sequence of probes in child processes.
+ * Probing the host's KVM: its kind, its capabilities, and the sequence of probes in children.
  * CPUID flags: Intel SDM vol. 2 (CPUID leaf 1), AMD APM vol. 3 appendix E (leaf 8000_0001h).
  */
 #include "kvm/probe.h"
@@ -64,24 +64,27 @@ static const int cap_number[PROBE_CAP_COUNT] = {
 };
 
 const struct probe_cap_info probe_cap_info[PROBE_CAP_COUNT] = {
-	{"USER_MEMORY", PROBE_CAP_REQUIRED, "guest RAM"},
-	{"IRQCHIP", PROBE_CAP_REQUIRED, "interrupt controllers in the kernel"},
-	{"IRQFD", PROBE_CAP_REQUIRED, "interrupts from devices without a system call of the vCPU"},
-	{"IOEVENTFD", PROBE_CAP_REQUIRED, "doorbells that don't stop the vCPU"},
-	{"IMMEDIATE_EXIT", PROBE_CAP_REQUIRED, "stopping a vCPU without a race"},
-	{"SIGNAL_MSI", PROBE_CAP_USED, "message-signalled interrupts"},
-	{"SYNC_REGS", PROBE_CAP_USED, "hypercalls without extra system calls"},
-	{"SPLIT_IRQCHIP", PROBE_CAP_USED, "--irqchip split"},
-	{"X2APIC_API", PROBE_CAP_USED, "more than 255 vCPUs"},
-	{"TSC_DEADLINE_TIMER", PROBE_CAP_USED, "the guest's cheapest timer"},
-	{"READONLY_MEM", PROBE_CAP_USED, "ROM: without it the guest can overwrite its firmware"},
-	{"ADJUST_CLOCK", PROBE_CAP_USED, "setting the guest's kvmclock"},
-	{"SET_GUEST_DEBUG", PROBE_CAP_USED, "--gdb: breakpoints and single step"},
-	{"X86_DISABLE_EXITS", PROBE_CAP_INFO, "HLT and PAUSE without exits (a CPU for each vCPU)"},
-	{"DIRTY_LOG_RING", PROBE_CAP_INFO, "tracking written pages (snapshots)"},
-	{"NR_MEMSLOTS", PROBE_CAP_INFO, "memory slots per VM"},
-	{"NR_VCPUS", PROBE_CAP_INFO, "vCPUs recommended per VM"},
-	{"MAX_VCPUS", PROBE_CAP_INFO, "vCPUs possible per VM"},
+	{"USER_MEMORY", PROBE_CAP_REQUIRED, false, "guest RAM"},
+	{"IRQCHIP", PROBE_CAP_REQUIRED, false, "interrupt controllers in the kernel"},
+	{"IRQFD", PROBE_CAP_REQUIRED, false,
+	 "interrupts from devices without a system call of the vCPU"},
+	{"IOEVENTFD", PROBE_CAP_REQUIRED, false, "doorbells that don't stop the vCPU"},
+	{"IMMEDIATE_EXIT", PROBE_CAP_REQUIRED, false, "stopping a vCPU without a race"},
+	{"SIGNAL_MSI", PROBE_CAP_USED, false, "message-signalled interrupts"},
+	{"SYNC_REGS", PROBE_CAP_USED, false, "hypercalls without extra system calls"},
+	{"SPLIT_IRQCHIP", PROBE_CAP_USED, false, "--irqchip split"},
+	{"X2APIC_API", PROBE_CAP_USED, false, "more than 255 vCPUs"},
+	{"TSC_DEADLINE_TIMER", PROBE_CAP_USED, false, "the guest's cheapest timer"},
+	{"READONLY_MEM", PROBE_CAP_USED, false,
+	 "ROM: without it the guest can overwrite its firmware"},
+	{"ADJUST_CLOCK", PROBE_CAP_USED, false, "setting the guest's kvmclock"},
+	{"SET_GUEST_DEBUG", PROBE_CAP_USED, false, "--gdb: breakpoints and single step"},
+	{"X86_DISABLE_EXITS", PROBE_CAP_INFO, false,
+	 "HLT and PAUSE without exits (a CPU for each vCPU)"},
+	{"DIRTY_LOG_RING", PROBE_CAP_INFO, false, "tracking written pages (snapshots)"},
+	{"NR_MEMSLOTS", PROBE_CAP_INFO, true, "memory slots per VM"},
+	{"NR_VCPUS", PROBE_CAP_INFO, true, "vCPUs recommended per VM"},
+	{"MAX_VCPUS", PROBE_CAP_INFO, true, "vCPUs possible per VM"},
 };
 
 static void read_capabilities(int kvm_fd, struct probe_facts *facts)
@@ -93,29 +96,26 @@ static void read_capabilities(int kvm_fd, struct probe_facts *facts)
 	}
 }
 
-/* Opening, and a VM that is closed again: the parts that fail for lack of rights or memory. */
-static int open_and_ask(struct probe_facts *facts)
+/* Opening, and a first VM: the parts that fail for lack of rights or memory. In a child, too. */
+static void ask_child(const void *ctx, void *result)
 {
-	int vm_fd, kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	struct probe_facts *facts = result;
+	int kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
+	(void)ctx;
 	if (kvm_fd < 0) {
 		facts->open_error = errno;
-		return -1;
+		return;
 	}
 	facts->api_version = ioctl(kvm_fd, KVM_GET_API_VERSION, 0);
 	if (facts->api_version < 0) {
-		facts->open_error = ENOTTY; /* a device, but not KVM */
-		close(kvm_fd);
-		return -1;
+		facts->open_error = ENOTTY; /* a file, but not KVM's */
+		return;
 	}
 	facts->kind = kvm_host_classify(kvm_fd);
 	read_capabilities(kvm_fd, facts);
-	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
-	facts->create_vm_error = vm_fd < 0 ? errno : 0;
-	if (vm_fd >= 0)
-		close(vm_fd);
-	close(kvm_fd);
-	return facts->create_vm_error ? -1 : 0;
+	if (ioctl(kvm_fd, KVM_CREATE_VM, 0) < 0)
+		facts->create_vm_error = errno;
 }
 
 /* --- the sequence */
@@ -200,7 +200,13 @@ void probe_kvm(struct probe_facts *facts)
 
 	*facts = (struct probe_facts){0};
 	clock_gettime(CLOCK_MONOTONIC, &prober.start);
-	if (open_and_ask(facts))
+	switch (run_child(&prober, ask_child, NULL, facts, sizeof(*facts))) {
+	case PROBE_CHILD_OK: break;
+	case PROBE_CHILD_FAILED: facts->open_error = EAGAIN; break;
+	case PROBE_CHILD_KILLED:
+	case PROBE_CHILD_ABANDONED: facts->open_error = ETIMEDOUT; break;
+	}
+	if (facts->open_error || facts->create_vm_error)
 		return;
 	for (enum probe_trial t = TRIAL_RING0; t < TRIAL_VMCALL; t++)
 		run_trial(&prober, t);

@@ -16,12 +16,14 @@ enum kvm_host_kind {
 	KVM_HOST_DEPRIVILEGED /* ring 0 goes through KVM's instruction emulator */
 };
 
-/* Which kind it is, from the CPU's own flags and the loaded modules: two CPUID instructions, and up
- * to two access() calls. kvm_intel and kvm_amd refuse to work on a CPU without their flag, so
- * DEPRIVILEGED for want of a flag is certain (kvm_fd being a working /dev/kvm). With a flag the
- * answer is the hardware kind, unless kvm_pvm is loaded and the vendor's module is not. It can be
- * wrong in one case: the flag is there, the vendor's driver is built in but refused to start (firmware switch), and
- * another KVM took /dev/kvm under a name unknown to us. `doctor` runs ring-0 code and sees even that. */
+/* Which kind it is, from the CPU's own flags and the loaded modules: two CPUID instructions (where
+ * this host is a VM itself, each costs an exit: about 35 us in all) and up to two access() calls.
+ *
+ * How sure: kvm_intel and kvm_amd refuse to work on a CPU without their flag, so DEPRIVILEGED for
+ * want of it is certain, kvm_fd being a working /dev/kvm. With the flag the answer is the hardware
+ * kind, unless kvm_pvm is loaded and the vendor's module is not. It is wrong in one case only: the
+ * vendor's driver is built in but was refused by the firmware's switch, and another KVM drives
+ * /dev/kvm. probe_kvm() runs ring-0 code and sees even that. */
 enum kvm_host_kind kvm_host_classify(int kvm_fd);
 
 /* The decision alone. vendor_module: kvm_intel or kvm_amd, whichever fits the CPU's flag. */
@@ -39,10 +41,12 @@ enum probe_cap_need {
 struct probe_cap_info {
 	const char *name; /* without KVM_CAP_ */
 	enum probe_cap_need need;
+	bool is_count; /* its value is a number to show */
 	const char *use;
 };
 
 #define PROBE_CAP_COUNT 18
+#define PROBE_CAP_MAX_VCPUS 17 /* whose value is wanted */
 extern const struct probe_cap_info probe_cap_info[PROBE_CAP_COUNT];
 
 /* --- trials: one throw-away vCPU each */
@@ -123,7 +127,9 @@ struct probe_figure probe_figure_of(uint64_t *sample_ns, uint32_t count);
 /* --- everything */
 
 struct probe_facts {
-	int open_error; /* errno of opening /dev/kvm, 0 if it works; all below is 0 then */
+	/* errno of opening /dev/kvm (ENOTTY: it is not KVM's, ETIMEDOUT: it hangs, EAGAIN: no process
+	 * for the probe); if not 0, all below is. */
+	int open_error;
 	int api_version;
 	int create_vm_error; /* errno of KVM_CREATE_VM */
 	enum kvm_host_kind kind;

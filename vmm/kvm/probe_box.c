@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A probe's throw-away VM: the smallest machine in which real mode, ring 0 and ring 3 can be tried.
- * Modes as Intel SDM vol. 3, 9.8.5 (long mode) and 5.8.8 (SYSCALL); KVM as Documentation/virt/kvm/api.rst.
+ * Modes as Intel SDM vol. 3, 9.8.5 (long mode) and 5.8.8 (SYSCALL); KVM as the kernel's
+ * Documentation/virt/kvm/api.rst.
  */
 #include "kvm/probe_box.h"
 
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -33,6 +35,7 @@
 #define EFER_SCE 0x1
 #define EFER_LME 0x100
 #define EFER_LMA 0x400
+#define RFLAGS_IF 0x200
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_FMASK 0xc0000084
@@ -110,20 +113,24 @@ static int add_ram(struct box *box)
 /* The vCPU sees what KVM can offer: a trial is about KVM, not about hidden features. */
 static int set_cpuid(struct box *box, int vcpu_fd)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[CPUID_ENTRY_MAX];
-	} cpuid = {.head.nent = CPUID_ENTRY_MAX};
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) +
+						     CPUID_ENTRY_MAX * sizeof(cpuid->entries[0]));
+	int err = 0;
 
-	if (ioctl(box->kvm_fd, KVM_GET_SUPPORTED_CPUID, &cpuid) < 0)
-		return -errno;
-	for (uint32_t i = 0; i < cpuid.head.nent; i++) {
-		if (cpuid.entry[i].function == 1) {
-			box->xsave = cpuid.entry[i].ecx & CPUID_1_ECX_XSAVE;
-			box->cx16 = cpuid.entry[i].ecx & CPUID_1_ECX_CX16;
+	if (!cpuid)
+		return -ENOMEM;
+	cpuid->nent = CPUID_ENTRY_MAX;
+	if (ioctl(box->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0 ||
+	    ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0)
+		err = -errno;
+	for (uint32_t i = 0; !err && i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == 1) {
+			box->xsave = cpuid->entries[i].ecx & CPUID_1_ECX_XSAVE;
+			box->cx16 = cpuid->entries[i].ecx & CPUID_1_ECX_CX16;
 		}
 	}
-	return ioctl(vcpu_fd, KVM_SET_CPUID2, &cpuid) < 0 ? -errno : 0;
+	free(cpuid);
+	return err;
 }
 
 static int add_vcpu(struct box *box)
@@ -212,18 +219,27 @@ static struct kvm_segment data_segment(unsigned ring)
 				    .g = 1};
 }
 
+static int set_msr(int vcpu_fd, uint32_t index, uint64_t data)
+{
+	/* struct kvm_msrs with one entry; its flexible array can't be a member of something. */
+	struct {
+		uint32_t nmsrs, pad;
+		struct kvm_msr_entry entry;
+	} msrs = {.nmsrs = 1, .entry = {.index = index, .data = data}};
+
+	_Static_assert(offsetof(__typeof__(msrs), entry) == offsetof(struct kvm_msrs, entries),
+		       "laid out as struct kvm_msrs");
+	return ioctl(vcpu_fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EIO;
+}
+
 static int set_syscall_msrs(int vcpu_fd)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[3];
-	} msrs = {.head.nmsrs = 3,
-		  .entry = {{.index = MSR_STAR,
-			     .data = (uint64_t)BOX_USER_BASE << 48 | (uint64_t)BOX_KERNEL_CS << 32},
-			    {.index = MSR_LSTAR, .data = BOX_AT(box_landing)},
-			    {.index = MSR_FMASK, .data = 0x200}}};
+	uint64_t star = (uint64_t)BOX_USER_BASE << 48 | (uint64_t)BOX_KERNEL_CS << 32;
 
-	return ioctl(vcpu_fd, KVM_SET_MSRS, &msrs) < 3 ? -EIO : 0;
+	if (set_msr(vcpu_fd, MSR_STAR, star) || set_msr(vcpu_fd, MSR_LSTAR, BOX_AT(box_landing)) ||
+	    set_msr(vcpu_fd, MSR_FMASK, RFLAGS_IF))
+		return -EIO;
+	return 0;
 }
 
 static void fill_long_mode(struct kvm_sregs *sregs, unsigned ring, bool xsave)

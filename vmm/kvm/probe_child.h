@@ -19,7 +19,7 @@ enum probe_child_end {
 /* The child's part: fills result; whatever it leaves open goes with its process. */
 typedef void probe_child_fn(const void *ctx, void *result);
 
-/* Forks, runs fn(ctx, result) there and fetches the result, of at most PROBE_CHILD_RESULT_MAX bytes.
+/* Forks, runs fn(ctx, result) there and fetches the result, at most PROBE_CHILD_RESULT_MAX bytes.
  * The child holds none of the caller's descriptors, so that even an abandoned one keeps no pipe or
  * terminal open. *pid names an abandoned child. Returns after limit_ms + 0.5 s at the latest. */
 #define PROBE_CHILD_RESULT_MAX 4096

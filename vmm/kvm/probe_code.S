@@ -5,7 +5,7 @@
  * be relocated, so labels are used as differences from box_code only. The map is in probe_box.h.
  *
  * How a trial speaks: a byte to PORT_DONE says "got here"; the exception stubs put their vector to
- * PORT_EXCEPTION. Ring 3 has no ports: it stores to the mailbox and executes ud2, whose stub speaks.
+ * PORT_EXCEPTION. Ring 3 has no ports: it stores to the mailbox and executes ud2; that stub speaks.
  */
 #include "kvm/probe_map.h"
 

@@ -164,28 +164,38 @@ static void *run_halting(void *ctx)
 	return NULL;
 }
 
-/* Switches vCPU 0's LAPIC on, and turns a write to the eventfd into BOX_WAKE_VECTOR there. */
-static int wire_wake(const struct box *box, int event_fd)
+/* A write to the eventfd becomes BOX_WAKE_VECTOR at vCPU 0. */
+static int route_wake(const struct box *box, int event_fd)
+{
+	struct kvm_irqfd irqfd = {.fd = (uint32_t)event_fd, .gsi = 0};
+	struct kvm_irq_routing *routing = calloc(1, sizeof(*routing) +
+							    sizeof(struct kvm_irq_routing_entry));
+	int err = 0;
+
+	if (!routing)
+		return -ENOMEM;
+	routing->nr = 1;
+	routing->entries[0] = (struct kvm_irq_routing_entry){
+		.gsi = 0,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = {.address_lo = BOX_APIC_GPA, .data = BOX_WAKE_VECTOR},
+	};
+	if (ioctl(box->vm_fd, KVM_SET_GSI_ROUTING, routing) < 0 ||
+	    ioctl(box->vm_fd, KVM_IRQFD, &irqfd) < 0)
+		err = -errno;
+	free(routing);
+	return err;
+}
+
+static int enable_lapic(const struct box *box)
 {
 	struct kvm_lapic_state lapic;
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[1];
-	} routing = {.head.nr = 1,
-		     .entry = {{.gsi = 0,
-				.type = KVM_IRQ_ROUTING_MSI,
-				.u.msi = {.address_lo = BOX_APIC_GPA, .data = BOX_WAKE_VECTOR}}}};
-	struct kvm_irqfd irqfd = {.fd = (uint32_t)event_fd, .gsi = 0};
 	uint32_t spurious = 0x1ff; /* vector 0xff, software enable */
 
 	if (ioctl(box->vcpu_fd[0], KVM_GET_LAPIC, &lapic) < 0)
 		return -errno;
-	memcpy(lapic.regs + APIC_SPURIOUS, &spurious, sizeof spurious);
-	if (ioctl(box->vcpu_fd[0], KVM_SET_LAPIC, &lapic) < 0 ||
-	    ioctl(box->vm_fd, KVM_SET_GSI_ROUTING, &routing) < 0 ||
-	    ioctl(box->vm_fd, KVM_IRQFD, &irqfd) < 0)
-		return -errno;
-	return 0;
+	memcpy(lapic.regs + APIC_SPURIOUS, &spurious, sizeof(spurious));
+	return ioctl(box->vcpu_fd[0], KVM_SET_LAPIC, &lapic) < 0 ? -errno : 0;
 }
 
 /* One wake-up, with the vCPU asleep for longer than KVM polls (halt_poll_ns); 0: it never came. */
@@ -217,8 +227,8 @@ void probe_wake_child(const void *ctx, void *result)
 	struct box box;
 
 	(void)ctx;
-	if (box_create(&box, 1, true) || box_enter_long(&box, box_halt, 0) ||
-	    wire_wake(&box, event_fd) || pthread_create(&thread, NULL, run_halting, &box))
+	if (box_create(&box, 1, true) || box_enter_long(&box, box_halt, 0) || enable_lapic(&box) ||
+	    route_wake(&box, event_fd) || pthread_create(&thread, NULL, run_halting, &box))
 		return;
 	(void)sample_wake(&box, event_fd); /* the first one faults pages in */
 	while (count < WAKE_SAMPLES && (sample_ns[count] = sample_wake(&box, event_fd)))

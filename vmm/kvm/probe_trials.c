@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Trials: what a guest can do here. Each is one row of the table, one label of probe_code.S, and one
- * throw-away VM.
+ * Trials: what a guest can do here. Each is one row of the table, one label of probe_code.S, and
+ * one throw-away VM.
  */
 #include "kvm/probe_trials.h"
 
@@ -38,26 +38,30 @@ struct trial {
 };
 
 static const struct trial trials[PROBE_TRIAL_COUNT] = {
-	[TRIAL_RING0] = {"ring0", "64-bit code in ring 0", box_done, EXPECT_DONE},
-	[TRIAL_RING3] = {"ring3", "64-bit code in ring 3", box_ring3, EXPECT_LANDING_3, 3},
-	[TRIAL_REAL_MODE] = {"real_mode", "16-bit real mode", box_real, EXPECT_REAL},
-	[TRIAL_SYSCALL] = {"syscall", "syscall from ring 3", box_ring3_syscall, EXPECT_LANDING_0,
-			   3},
-	[TRIAL_SYSRET] = {"sysret", "sysret to ring 3", box_sysret, EXPECT_LANDING_3},
-	[TRIAL_INT_N] = {"int_n", "int n from ring 3", box_ring3_int, EXPECT_LANDING_0, 3},
-	[TRIAL_CMPXCHG16B] = {"cmpxchg16b", "cmpxchg16b in ring 0", box_cmpxchg16b, EXPECT_DONE},
-	[TRIAL_XSAVE] = {"xsave", "xsave in ring 0", box_xsave, EXPECT_DONE},
-	[TRIAL_XRSTOR] = {"xrstor", "xrstor in ring 0", box_xrstor, EXPECT_DONE},
-	[TRIAL_INT3] = {"int3", "int3 in ring 0", box_int3, EXPECT_BREAKPOINT},
-	[TRIAL_GDB_INT3] = {"gdb_int3", "debug stop at int3", box_int3, EXPECT_DEBUG,
+	[TRIAL_RING0] = {"ring0", "64-bit code in ring 0", box_done, .expect = EXPECT_DONE},
+	[TRIAL_RING3] = {"ring3", "64-bit code in ring 3", box_ring3, .expect = EXPECT_LANDING_3,
+			 .ring = 3},
+	[TRIAL_REAL_MODE] = {"real_mode", "16-bit real mode", box_real, .expect = EXPECT_REAL},
+	[TRIAL_SYSCALL] = {"syscall", "syscall from ring 3", box_ring3_syscall,
+			   .expect = EXPECT_LANDING_0, .ring = 3},
+	[TRIAL_SYSRET] = {"sysret", "sysret to ring 3", box_sysret, .expect = EXPECT_LANDING_3},
+	[TRIAL_INT_N] = {"int_n", "int n from ring 3", box_ring3_int, .expect = EXPECT_LANDING_0,
+			 .ring = 3},
+	[TRIAL_CMPXCHG16B] = {"cmpxchg16b", "cmpxchg16b in ring 0", box_cmpxchg16b,
+			      .expect = EXPECT_DONE},
+	[TRIAL_XSAVE] = {"xsave", "xsave in ring 0", box_xsave, .expect = EXPECT_DONE},
+	[TRIAL_XRSTOR] = {"xrstor", "xrstor in ring 0", box_xrstor, .expect = EXPECT_DONE},
+	[TRIAL_INT3] = {"int3", "int3 in ring 0", box_int3, .expect = EXPECT_BREAKPOINT},
+	[TRIAL_GDB_INT3] = {"gdb_int3", "debug stop at int3", box_int3, .expect = EXPECT_DEBUG,
 			    .debug = KVM_GUESTDBG_USE_SW_BP, .stop = box_int3},
-	[TRIAL_GDB_HARDWARE] = {"gdb_hardware", "debug stop at an address", box_nops, EXPECT_DEBUG,
-				.debug = KVM_GUESTDBG_USE_HW_BP, .stop = box_nops_second},
-	[TRIAL_GDB_STEP] = {"gdb_step", "single step", box_nops, EXPECT_DEBUG,
+	[TRIAL_GDB_HARDWARE] = {"gdb_hardware", "debug stop at an address", box_nops,
+				.expect = EXPECT_DEBUG, .debug = KVM_GUESTDBG_USE_HW_BP,
+				.stop = box_nops_second},
+	[TRIAL_GDB_STEP] = {"gdb_step", "single step", box_nops, .expect = EXPECT_DEBUG,
 			    .debug = KVM_GUESTDBG_SINGLESTEP, .stop = box_nops_second},
-	[TRIAL_SMP] = {"smp", "starting a second vCPU", box_start_others, EXPECT_REAL},
-	[TRIAL_VMCALL] = {"vmcall", "vmcall in ring 0", box_vmcall, EXPECT_DONE},
-	[TRIAL_VMMCALL] = {"vmmcall", "vmmcall in ring 0", box_vmmcall, EXPECT_DONE},
+	[TRIAL_SMP] = {"smp", "starting a second vCPU", box_start_others, .expect = EXPECT_REAL},
+	[TRIAL_VMCALL] = {"vmcall", "vmcall in ring 0", box_vmcall, .expect = EXPECT_DONE},
+	[TRIAL_VMMCALL] = {"vmmcall", "vmmcall in ring 0", box_vmmcall, .expect = EXPECT_DONE},
 };
 
 static const char *const outcome_key[] = {
@@ -111,7 +115,8 @@ static struct probe_result judge_landing(const struct box *box, const struct tri
 	if (vector != VECTOR_UD || !box->ram[BOX_MAILBOX_GPA + MAILBOX_SEEN])
 		return outcome(OUTCOME_EXCEPTION, vector);
 	memcpy(&cs, box->ram + BOX_MAILBOX_GPA + MAILBOX_CS, sizeof cs);
-	return outcome((cs & 3) == wanted_ring ? OUTCOME_OK : OUTCOME_WRONG_RING, cs & 3);
+	return (cs & 3) == wanted_ring ? outcome(OUTCOME_OK, 0)
+				       : outcome(OUTCOME_WRONG_RING, cs & 3);
 }
 
 static struct probe_result judge_port(const struct box *box, const struct trial *trial,

@@ -39,14 +39,6 @@ class Archive:
             self.add_folder("/usr/" + name)
             self._entries["/" + name] = (stat.S_IFLNK | 0o777, b"usr/" + name.encode(), (0, 0))
 
-    def add_busybox(self, busybox):
-        """A static busybox with a link for each of its commands."""
-        self.add_file(busybox, "/usr/bin/busybox")
-        for name in subprocess.run([busybox, "--list"], capture_output=True, text=True,
-                                   check=True).stdout.split():
-            if name != "busybox":
-                self.add_link("/usr/bin/" + name, "busybox")
-
     def add_file(self, source, path=None):
         """A file or folder of the host under PATH (default: the same); a program brings its libraries."""
         path = path or os.path.abspath(source)

@@ -35,7 +35,7 @@ def base(kernel):
             archive.add_folder(folder)
         archive.add_folder("/tmp", 0o1777)
         archive.add_device("/dev/console", 5, 1)
-        archive.add_busybox(str(busybox))
+        archive.add_file(busybox, "/usr/bin/busybox")
         archive.add_file(agent, "/usr/bin/agent")
         archive.add_file(init, "/init")
         archive.add("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")

@@ -105,7 +105,7 @@ static uint16_t boot_architecture(const struct board *board)
 	const struct board_device *i8042 = board_find(board, "i8042");
 	const struct board_device *rtc = board_find(board, "rtc");
 
-	return (uint16_t)(FADT_LEGACY_DEVICES | FADT_NO_VGA | FADT_NO_ASPM |
+	return (uint16_t)(FADT_LEGACY_DEVICES | FADT_NO_VGA |
 			  (i8042 && i8042->acpi_hid ? FADT_8042 : 0) |
 			  (rtc ? 0 : FADT_NO_CMOS_RTC));
 }

@@ -153,11 +153,11 @@ int acpi_build_dsdt(const struct board *board, void *buf, size_t size_bytes)
 	for (size_t i = 0; i < sizeof header; i++)
 		aml_byte(&aml, ((const uint8_t *)&header)[i]);
 
-	add_sleep_state(&aml, "\\_S0", 0);
-	add_sleep_state(&aml, "\\_S5", ACPI_SLP_TYP_S5);
+	add_sleep_state(&aml, "_S0", 0);
+	add_sleep_state(&aml, "_S5", ACPI_SLP_TYP_S5);
 	size_t scope = aml_begin(&aml, AML_OP_SCOPE);
 
-	aml_path(&aml, "\\_SB");
+	aml_path(&aml, "_SB");
 	for (unsigned i = 0; i < board_table_count; i++)
 		if (board_table[i].acpi_hid && board_has(board, &board_table[i]))
 			add_device(&aml, board, &board_table[i]);

@@ -21,6 +21,7 @@
 #include "cmd/cmd.h"
 #include "cmd/paths.h"
 #include "cmd/run_options.h"
+#include "kvm/cpuid.h"
 #include "loop/loop.h"
 #include "memory_map.h"
 #include "observe/trace.h"
@@ -34,6 +35,7 @@ struct run {
 	struct console *console;
 	struct trace *trace;
 	struct boot_image *image;
+	struct cpuid_model cpu_model;
 	struct machine *machine; /* the present power cycle's */
 	struct loop_timer *timeout;
 	struct loop_timer *stop_timeout;
@@ -215,8 +217,11 @@ static int prepare(struct run *run)
 {
 	struct console_keys keys = {.command = key_pressed, .ctx = run};
 	char err[TEXT_MAX] = "";
-	int status = open_image(run);
+	int status;
 
+	if (cpuid_parse_model(run->options.cpu, &run->cpu_model, err, sizeof(err)) < 0)
+		return fail(VITRINE_EXIT_USAGE, err);
+	status = open_image(run);
 	if (status)
 		return status;
 	if (create_loop(run) < 0)
@@ -249,6 +254,7 @@ static struct machine_setup machine_setup(struct run *run)
 			  .cmdline = run->cmdline},
 		.image = run->image,
 		.firmware = run->firmware,
+		.cpu_model = &run->cpu_model,
 		.loop = run->loop,
 		.console = run->console,
 		.trace = run->trace,

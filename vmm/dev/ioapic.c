@@ -157,9 +157,19 @@ static void write_entry(struct ioapic *ioapic, unsigned pin, bool high, uint32_t
 	pthread_mutex_unlock(&ioapic->pins);
 }
 
+/* The pin whose entry IOREGSEL points at, or IOAPIC_PIN_COUNT. */
+static unsigned selected_pin(const struct ioapic *ioapic)
+{
+	unsigned first = IOREDTBL;
+	unsigned end = first + 2 * IOAPIC_PIN_COUNT;
+
+	return ioapic->index >= first && ioapic->index < end ? (ioapic->index - first) / 2
+							     : IOAPIC_PIN_COUNT;
+}
+
 static uint32_t read_indexed(struct ioapic *ioapic)
 {
-	unsigned pin = (ioapic->index - IOREDTBL) / 2u;
+	unsigned pin = selected_pin(ioapic);
 
 	switch (ioapic->index) {
 	case IOAPICID:
@@ -167,18 +177,18 @@ static uint32_t read_indexed(struct ioapic *ioapic)
 	case IOAPICVER: return VERSION | (IOAPIC_PIN_COUNT - 1) << 16;
 	default: break;
 	}
-	if (ioapic->index < IOREDTBL || pin >= IOAPIC_PIN_COUNT)
+	if (pin == IOAPIC_PIN_COUNT)
 		return UINT32_MAX;
 	return (uint32_t)(read_entry(ioapic, pin) >> (ioapic->index & 1 ? 32 : 0));
 }
 
 static void write_indexed(struct ioapic *ioapic, uint32_t value)
 {
-	unsigned pin = (ioapic->index - IOREDTBL) / 2u;
+	unsigned pin = selected_pin(ioapic);
 
 	if (ioapic->index == IOAPICID)
 		ioapic->id = value & ID_MASK;
-	else if (ioapic->index >= IOREDTBL && pin < IOAPIC_PIN_COUNT)
+	else if (pin < IOAPIC_PIN_COUNT)
 		write_entry(ioapic, pin, ioapic->index & 1, value);
 }
 

@@ -7,7 +7,9 @@
  */
 #include "kvm/cpuid.h"
 
+#include <cpuid.h>
 #include <errno.h>
+#include <linux/kvm.h>
 #include <linux/kvm_para.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,6 @@
 #include "kvm/cpuid_topology.h"
 
 #define LEAF_KVM_FREQUENCY 0x40000010u /* kHz of TSC and LAPIC timer */
-#define E1_EDX_OF_LEAF1 0x0183f3ffu    /* 0x80000001 EDX on AMD: bits that repeat leaf 1's */
 #define XSAVE_LEGACY_BYTES 576u	       /* x87, SSE and the header */
 #define NUMERATOR_MAX 4000u	       /* guests multiply it by kHz in 32 bits (leaf 0x15) */
 
@@ -41,6 +42,17 @@ struct kvm_cpuid2 *cpuid_new(void)
 	return cpuid;
 }
 
+/* KVM leaves the brand string out; the CPU itself tells it. */
+static void add_brand(struct kvm_cpuid2 *cpuid)
+{
+	for (unsigned i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (e->function >= 0x80000002 && e->function <= 0x80000004 && !e->eax)
+			__get_cpuid(e->function, &e->eax, &e->ebx, &e->ecx, &e->edx);
+	}
+}
+
 int cpuid_query_supported(int kvm_fd, struct kvm_cpuid2 **out)
 {
 	struct kvm_cpuid2 *cpuid = cpuid_new();
@@ -53,6 +65,7 @@ int cpuid_query_supported(int kvm_fd, struct kvm_cpuid2 **out)
 		free(cpuid);
 		return err;
 	}
+	add_brand(cpuid);
 	*out = cpuid;
 	return 0;
 }
@@ -156,7 +169,7 @@ static bool shape_xsave(const struct build *b, struct kvm_cpuid_entry2 *e)
 	return e->index < 63 && allowed >> e->index & 1 && e->eax;
 }
 
-/* KVM hands out no brand string; an empty one makes guests print "unknown". */
+/* An empty brand string makes guests print "unknown". */
 static void shape_brand(const struct build *b, struct kvm_cpuid_entry2 *e)
 {
 	char text[48] = "Vitrine vCPU";
@@ -187,9 +200,9 @@ static bool shape_extended(const struct build *b, struct kvm_cpuid_entry2 *e)
 	case 0x80000005: /* L1 and TLB */
 	case 0x80000006: /* L2, L3 and TLB */ return true;
 	case 0x80000001:
-		e->edx &= ~E1_EDX_OF_LEAF1;
+		e->edx &= ~CPUID_E1_EDX_REPEATED;
 		if (b->amd)
-			e->edx |= b->features.word[CPUID_1_EDX] & E1_EDX_OF_LEAF1;
+			e->edx |= b->features.word[CPUID_1_EDX] & CPUID_E1_EDX_REPEATED;
 		return true;
 	case 0x80000002:
 	case 0x80000003:

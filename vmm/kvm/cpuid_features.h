@@ -31,6 +31,9 @@ enum cpuid_word {
 	CPUID_WORD_COUNT
 };
 
+/* Bits of CPUID_E1_EDX that repeat CPUID_1_EDX on AMD and are 0 elsewhere. */
+#define CPUID_E1_EDX_REPEATED 0x0183f3ffu
+
 struct cpuid_features {
 	uint32_t word[CPUID_WORD_COUNT];
 };

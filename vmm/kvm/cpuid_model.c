@@ -5,6 +5,7 @@
 #include "kvm/cpuid.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 32u
@@ -196,9 +197,10 @@ static void drop_without_needs(struct cpuid_features *set)
 			cpuid_remove(set, cpuid_need[i].feature);
 }
 
-/* Everything named with '+' has to be there. */
-static int check_wanted(const struct cpuid_features *on, const struct cpuid_features *host,
-			const struct cpuid_features *never, char *err, size_t err_size)
+/* Everything named with '+', and what that needs, has to be there. */
+static int check_wanted(const struct cpuid_features *on, const struct cpuid_features *named,
+			const struct cpuid_features *host, const struct cpuid_features *never,
+			char *err, size_t err_size)
 {
 	for (unsigned i = 0; i < cpuid_feature_count; i++) {
 		const struct cpuid_feature *f = &cpuid_feature[i];
@@ -210,9 +212,9 @@ static int check_wanted(const struct cpuid_features *on, const struct cpuid_feat
 			return -ENOTSUP;
 		}
 		if (!cpuid_has(host, f->id)) {
-			snprintf(err, err_size,
-				 "--cpu: this host's KVM does not offer '%s': leave '+%s' out",
-				 f->name, f->name);
+			snprintf(err, err_size, "--cpu: this host's KVM does not offer '%s'%s",
+				 f->name,
+				 cpuid_has(named, f->id) ? "" : ", which a '+' feature needs");
 			return -ENOTSUP;
 		}
 	}
@@ -228,10 +230,12 @@ int cpuid_settle(const struct cpuid_model *model, const struct cpuid_machine *ma
 	struct cpuid_features baseline = with_policy(CPUID_BASELINE);
 	struct cpuid_features host = host_features(machine, supported);
 	struct cpuid_features on = model->on;
-	int ret = add_needs(&on, &model->off, err, err_size);
+	int ret = check_wanted(&on, &on, &host, &never, err, err_size);
 
 	if (!ret)
-		ret = check_wanted(&on, &host, &never, err, err_size);
+		ret = add_needs(&on, &model->off, err, err_size);
+	if (!ret)
+		ret = check_wanted(&on, &model->on, &host, &never, err, err_size);
 	if (ret)
 		return ret;
 	for (unsigned w = 0; w < CPUID_WORD_COUNT; w++) {

@@ -225,6 +225,8 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 		return -ENOMEM;
 	}
 	err[0] = '\0';
+	vm->err = err;
+	vm->err_size = err_size;
 	vm->setup = *setup;
 	vm->fd = -1;
 	vm->only = -1;
@@ -237,6 +239,8 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 		error = check_limits(vm, err, err_size);
 	if (!error)
 		error = assemble(vm, err, err_size);
+	free(vm->supported_cpuid);
+	vm->supported_cpuid = NULL;
 	if (error) {
 		vm_destroy(vm);
 		return error;

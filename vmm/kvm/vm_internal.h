@@ -57,7 +57,12 @@ struct vm {
 	_Atomic uint64_t doorbell_count[HYPERCALL_DOORBELL_MAX];
 	bool doorbells_ready;
 
+	/* while the VM is being set up */
+	struct kvm_cpuid2 *supported_cpuid;
+	char *err;
+	size_t err_size;
 	uint64_t setup_kvm_ns;
+
 	struct vm_startup_cost startup_cost;
 
 	unsigned vcpu_count;
@@ -69,7 +74,9 @@ int kvm_setup_ioctl(struct vm *vm, int fd, unsigned long request, void *argument
 
 /* vcpu.c: one vCPU's descriptor and shared page; its thread. */
 int vcpu_create(struct vm *vm, unsigned index);
-int vcpu_set_cpuid(struct vcpu *vcpu); /* setup_cpuid.c */
+
+/* cpuid_setup.c: what this vCPU's CPUID says; an error explains itself in vm->err. */
+int vcpu_set_cpuid(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 void *vcpu_thread(void *vcpu);
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * --stats: what a run cost, at its end. Text for people, one JSON object for programs (its keys are
+ * described in docs/observing.md and stay as they are).
+ */
+#ifndef VITRINE_OBSERVE_STATS_H
+#define VITRINE_OBSERVE_STATS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bus/vm_control.h"
+#include "kvm/stats_fd.h"
+#include "observe/counters.h"
+
+/* Accesses to one window of a device. */
+struct stats_window {
+	const char *device; /* "com1" */
+	unsigned region;
+	uint64_t reads;
+	uint64_t writes;
+};
+
+/* Everything is borrowed; what is not known is NULL or 0. */
+struct stats_input {
+	const struct vcpu_counters *vcpu; /* one of each vCPU */
+	unsigned vcpu_count;
+	uint64_t run_ns; /* first KVM_RUN to the end */
+	enum vm_end end;
+	uint32_t end_value;	  /* as in vm_control.h */
+	const char *image;	  /* boot_report's description */
+	const char *image_detail; /* and detail */
+	const struct stats_window *window;
+	unsigned window_count;
+	const struct kvm_stats *kvm; /* NULL: this kernel has no statistics files */
+};
+
+/* 0 or -EIO. */
+int stats_print(FILE *out, const struct stats_input *input, bool json);
+
+#endif

@@ -245,13 +245,19 @@ void doctor_judge(const struct doctor_facts *facts, struct doctor_verdict *verdi
 	judge_host(facts, verdicts);
 }
 
+static bool is_essential(enum doctor_subject subject)
+{
+	return subject <= SUBJECT_SMP || subject == SUBJECT_INTERFACE;
+}
+
 int doctor_exit_status(const struct doctor_verdict *verdicts)
 {
 	if (verdicts[SUBJECT_KVM].state == DOCTOR_NO)
 		return VITRINE_EXIT_HOST;
-	for (unsigned i = SUBJECT_BUNDLED_GUEST; i <= SUBJECT_SMP; i++)
-		if (verdicts[i].state != DOCTOR_OK)
+	if (verdicts[SUBJECT_STOCK_LINUX].state != DOCTOR_OK)
+		return DOCTOR_EXIT_LIMITED;
+	for (unsigned i = SUBJECT_BUNDLED_GUEST; i < DOCTOR_SUBJECT_COUNT; i++)
+		if (is_essential(i) && verdicts[i].state == DOCTOR_NO)
 			return DOCTOR_EXIT_LIMITED;
-	return verdicts[SUBJECT_INTERFACE].state == DOCTOR_NO ? DOCTOR_EXIT_LIMITED
-							      : VITRINE_EXIT_OK;
+	return VITRINE_EXIT_OK;
 }

@@ -21,6 +21,7 @@
 #include "cmd/cmd.h"
 #include "cmd/paths.h"
 #include "cmd/run_options.h"
+#include "gdb/stub.h"
 #include "kvm/cpuid.h"
 #include "loop/loop.h"
 #include "memory_map.h"
@@ -37,6 +38,7 @@ struct run {
 	struct boot_image *image;
 	struct cpuid_model cpu_model;
 	struct machine *machine; /* the present power cycle's */
+	struct gdb *gdb;	 /* NULL without --gdb */
 	struct loop_timer *timeout;
 	struct loop_timer *stop_timeout;
 	uint8_t *firmware;
@@ -236,6 +238,9 @@ static int prepare(struct run *run)
 	if (console_open(run->options.serial, run->loop, &keys, &run->console, err, sizeof(err)) <
 	    0)
 		return fail(VITRINE_EXIT_USAGE, err);
+	if (run->options.gdb &&
+	    gdb_open(run->options.gdb, run->loop, &run->gdb, err, sizeof(err)) < 0)
+		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.timeout_ms)
 		loop_timer_arm(run->timeout, run->options.timeout_ms * 1000000ULL);
 	return 0;
@@ -305,11 +310,14 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 			"--engine svm, or run the bundled guest");
 	if (run->options.dry_run)
 		return 0;
-	if (machine_start(run->machine, false, err, sizeof(err)) < 0)
+	gdb_attach_vm(run->gdb, machine_vm(run->machine));
+	if (machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_HOST, err);
 	int error = loop_run(run->loop);
 	*end = vm_control_pending(machine_control(run->machine), value);
-	if (machine_stop(run->machine) == -ETIMEDOUT) {
+	int stop_error = machine_stop(run->machine);
+	gdb_detach_vm(run->gdb);
+	if (stop_error == -ETIMEDOUT) {
 		/* The thread is lost inside the kernel; nothing it uses may be freed. */
 		console_flush(run->console);
 		fail(0, "a vCPU hangs inside KVM and can't be stopped; leaving without it");
@@ -369,6 +377,7 @@ static int run_cycles(struct run *run)
 
 static void clean_up(struct run *run)
 {
+	gdb_close(run->gdb);
 	machine_destroy(run->machine);
 	console_close(run->console);
 	trace_close(run->trace);
@@ -412,6 +421,7 @@ int cmd_run(int argc, char **argv)
 	status = prepare(run);
 	if (!status)
 		status = run_cycles(run);
+	gdb_report_end(run->gdb, status);
 	int ended_by_signal = run->ended_by_signal;
 	clean_up(run);
 	free(run);

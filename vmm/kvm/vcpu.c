@@ -179,23 +179,13 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	}
 }
 
-/* One KVM_RUN and what follows from it; false when the vCPU cannot go on. */
-static bool run_once(struct vcpu *vcpu)
+/* KVM_RUN has returned with an exit: serves and counts it. False when the vCPU cannot go on. */
+static bool serve_exit(struct vcpu *vcpu)
 {
 	struct trace *trace = vcpu->vm->setup.trace;
 	struct trace_exit exit = {.vcpu = vcpu->index, .count = 1};
 	bool goes_on;
 
-	if (ioctl(vcpu->fd, KVM_RUN, NULL) < 0) {
-		/* EAGAIN: an application processor that waits for its SIPI. */
-		if (errno == EINTR || errno == EAGAIN) {
-			vcpu->counters.exits[EXIT_INTERRUPTED]++;
-			return true;
-		}
-		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-		failure_report(vcpu, VM_END_HOST_ERROR, strerror(errno));
-		return false;
-	}
 	exit.rip = vcpu->run->s.regs.regs.rip;
 	if (trace)
 		exit.start_ns = now_ns();
@@ -207,6 +197,33 @@ static bool run_once(struct vcpu *vcpu)
 		trace_write(trace, &exit);
 	}
 	return goes_on;
+}
+
+/* One KVM_RUN and what follows from it; false when the vCPU cannot go on. */
+static bool run_once(struct vcpu *vcpu)
+{
+	if (ioctl(vcpu->fd, KVM_RUN, NULL) == 0)
+		return serve_exit(vcpu);
+	/* EAGAIN: an application processor that waits for its SIPI. */
+	if (errno == EINTR || errno == EAGAIN) {
+		vcpu->counters.exits[EXIT_INTERRUPTED]++;
+		return true;
+	}
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	failure_report(vcpu, VM_END_HOST_ERROR, strerror(errno));
+	return false;
+}
+
+/* Some exits are completed (register loaded, rip moved on) only by the next KVM_RUN. With
+ * immediate_exit that is all it does, and it fails with EINTR when nothing is left to complete. */
+void vcpu_finish_exit(struct vcpu *vcpu)
+{
+	while (!vcpu->ended) {
+		vcpu->run->immediate_exit = 1;
+		if (ioctl(vcpu->fd, KVM_RUN, NULL) < 0)
+			break;
+		vcpu->ended = !serve_exit(vcpu);
+	}
 }
 
 /* CPU time until here is what starting up cost; the boot processor's thread notes it. */

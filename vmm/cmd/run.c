@@ -35,13 +35,13 @@
 struct run {
 	struct run_options options;
 	struct run_report *report; /* NULL: nobody wants it */
-	struct gdb *gdb;
 	struct loop *loop;
 	struct console *console;
 	struct trace *trace;
 	struct boot_image *image;
 	struct cpuid_model cpu_model;
 	struct machine *machine; /* the present power cycle's */
+	struct gdb *gdb;	 /* NULL without --gdb */
 	struct loop_timer *timeout;
 	struct loop_timer *stop_timeout;
 	uint8_t *firmware;
@@ -315,8 +315,7 @@ static void stop_machine(struct run *run, uint64_t run_ns)
 		_exit(fail(VITRINE_EXIT_HOST,
 			   "a vCPU hangs inside KVM and can't be stopped; leaving without it"));
 	}
-	if (run->gdb)
-		gdb_detach_vm(run->gdb);
+	gdb_detach_vm(run->gdb);
 	if (run->report)
 		run_report_gather(run->report, run->machine, run_ns);
 }
@@ -339,13 +338,13 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 			"--engine svm, or run the bundled guest");
 	if (run->options.dry_run)
 		return 0;
-	if (run->gdb)
-		gdb_attach_vm(run->gdb, machine_vm(run->machine));
+	gdb_attach_vm(run->gdb, machine_vm(run->machine));
 	uint64_t begin_ns = now_ns();
-	int error = machine_start(run->machine, run->gdb && gdb_wants_wait(run->gdb), err,
-				  sizeof(err));
-	if (error)
+	int error = machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err));
+	if (error) {
+		gdb_detach_vm(run->gdb);
 		return fail(VITRINE_EXIT_HOST, err);
+	}
 	error = loop_run(run->loop);
 	*end = vm_control_pending(machine_control(run->machine), value);
 	stop_machine(run, now_ns() - begin_ns);
@@ -400,8 +399,6 @@ static int run_cycles(struct run *run)
 	run->machine = NULL;
 	if (end != VM_END_USER_QUIT)
 		run->ended_by_signal = 0;
-	if (run->gdb)
-		gdb_report_end(run->gdb, status);
 	console_close(run->console);
 	run->console = NULL;
 	if (run->report && end != VM_END_NONE)
@@ -457,6 +454,7 @@ int cmd_run(int argc, char **argv)
 	status = prepare(run);
 	if (!status)
 		status = run_cycles(run);
+	gdb_report_end(run->gdb, status);
 	int ended_by_signal = run->ended_by_signal;
 	clean_up(run);
 	free(run);

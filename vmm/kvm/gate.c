@@ -82,7 +82,11 @@ bool gate_pass(struct vcpu *vcpu)
 	vcpu->run->immediate_exit = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	/* debug_parked and ended change only while this vCPU stands, or in this thread */
-	return may_run(vcpu) || park(vcpu);
+	if (may_run(vcpu))
+		return true;
+	if (vcpu->vm->gate == VM_GATE_PAUSE)
+		vcpu_finish_exit(vcpu);
+	return park(vcpu);
 }
 
 void gate_debug_stop(struct vcpu *vcpu, const struct vcpu_debug_stop *stop)

@@ -15,6 +15,8 @@
 #include "kvm/vm_internal.h"
 #include "memory_map.h"
 
+#define FINISH_ROUNDS_MAX 64
+
 int vcpu_create(struct vm *vm, unsigned index)
 {
 	struct vcpu *vcpu = &vm->vcpu[index];
@@ -181,23 +183,13 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	}
 }
 
-/* One KVM_RUN and what follows from it; false when the vCPU cannot go on. */
-static bool run_once(struct vcpu *vcpu)
+/* KVM_RUN has returned with an exit: serves and counts it. False when the vCPU cannot go on. */
+static bool serve_exit(struct vcpu *vcpu)
 {
 	struct trace *trace = vcpu->vm->setup.trace;
 	struct trace_exit exit = {.vcpu = vcpu->index, .count = 1};
 	bool goes_on;
 
-	if (ioctl(vcpu->fd, KVM_RUN, NULL) < 0) {
-		/* EAGAIN: an application processor that waits for its SIPI. */
-		if (errno == EINTR || errno == EAGAIN) {
-			vcpu->counters.exits[EXIT_INTERRUPTED]++;
-			return true;
-		}
-		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-		failure_report_text(vcpu, "KVM_RUN failed: %s", strerror(errno));
-		return false;
-	}
 	exit.rip = vcpu->run->s.regs.regs.rip;
 	exit.start_ns = now_ns(); /* also for the report of a later failure */
 	goes_on = handle_exit(vcpu, &exit);
@@ -208,6 +200,34 @@ static bool run_once(struct vcpu *vcpu)
 		trace_write(trace, &exit);
 	}
 	return goes_on;
+}
+
+/* One KVM_RUN and what follows from it; false when the vCPU cannot go on. */
+static bool run_once(struct vcpu *vcpu)
+{
+	if (ioctl(vcpu->fd, KVM_RUN, NULL) == 0)
+		return serve_exit(vcpu);
+	/* EAGAIN: an application processor that waits for its SIPI. */
+	if (errno == EINTR || errno == EAGAIN) {
+		vcpu->counters.exits[EXIT_INTERRUPTED]++;
+		return true;
+	}
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	failure_report_text(vcpu, "KVM_RUN failed: %s", strerror(errno));
+	return false;
+}
+
+/* Some exits are completed (register loaded, rip moved on) only by the next KVM_RUN. With
+ * immediate_exit that is all it does, and it fails with EINTR when nothing is left to complete. A
+ * string instruction may want one round for each of 2^64 elements: then it is left half done. */
+void vcpu_finish_exit(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < FINISH_ROUNDS_MAX && !vcpu->ended; i++) {
+		vcpu->run->immediate_exit = 1;
+		if (ioctl(vcpu->fd, KVM_RUN, NULL) < 0)
+			break;
+		vcpu->ended = !serve_exit(vcpu);
+	}
 }
 
 /* CPU time until here is what starting up cost; the boot processor's thread notes it. */

@@ -84,6 +84,7 @@ int vcpu_create(struct vm *vm, unsigned index);
 int vcpu_set_cpuid(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 void *vcpu_thread(void *vcpu);
+void vcpu_finish_exit(struct vcpu *vcpu); /* before it stands for a debugger: no half instruction */
 
 /* gate.c: what a vCPU thread asks before each KVM_RUN: false to end. Parks while it is paused. */
 bool gate_pass(struct vcpu *vcpu);

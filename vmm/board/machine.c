@@ -195,6 +195,11 @@ void machine_press_power_button(struct machine *machine)
 			machine->device[i]->ops->power_button(machine->device[i]);
 }
 
+const struct bus *machine_bus(const struct machine *machine)
+{
+	return &machine->bus;
+}
+
 struct vm *machine_vm(struct machine *machine)
 {
 	return machine->vm;

@@ -45,6 +45,7 @@ void machine_destroy(struct machine *machine); /* NULL is fine */
 /* Presses the ACPI power button. Loop thread. */
 void machine_press_power_button(struct machine *machine);
 
+const struct bus *machine_bus(const struct machine *machine);
 struct vm *machine_vm(struct machine *machine);
 struct vm_control *machine_control(struct machine *machine);
 const struct boot_report *machine_boot_report(const struct machine *machine);

@@ -162,19 +162,21 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	case KVM_EXIT_INTR: exit->reason = EXIT_INTERRUPTED; return true;
 	case KVM_EXIT_SHUTDOWN:
 		exit->reason = EXIT_SHUTDOWN;
-		failure_report(vcpu, VM_END_TRIPLE_FAULT, "triple fault");
+		failure_report(vcpu, VM_END_TRIPLE_FAULT, CRASH_TRIPLE_FAULT);
 		return false;
 	case KVM_EXIT_FAIL_ENTRY:
 		exit->reason = EXIT_FAIL_ENTRY;
-		failure_report(vcpu, VM_END_HOST_ERROR, "the processor refused to enter the guest");
+		failure_report(vcpu, VM_END_HOST_ERROR, CRASH_FAIL_ENTRY);
 		return false;
 	case KVM_EXIT_INTERNAL_ERROR:
 		exit->reason = EXIT_INTERNAL_ERROR;
-		failure_report(vcpu, VM_END_HOST_ERROR, "KVM met something that it cannot handle");
+		failure_report(vcpu, VM_END_HOST_ERROR, CRASH_INTERNAL_ERROR);
 		return false;
 	default:
 		exit->reason = EXIT_OTHER;
-		failure_report(vcpu, VM_END_HOST_ERROR, "an exit that Vitrine does not know");
+		failure_report_text(vcpu,
+				    "KVM returned with exit reason %u, which Vitrine does not know",
+				    vcpu->run->exit_reason);
 		return false;
 	}
 }
@@ -193,12 +195,11 @@ static bool run_once(struct vcpu *vcpu)
 			return true;
 		}
 		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-		failure_report(vcpu, VM_END_HOST_ERROR, strerror(errno));
+		failure_report_text(vcpu, "KVM_RUN failed: %s", strerror(errno));
 		return false;
 	}
 	exit.rip = vcpu->run->s.regs.regs.rip;
-	if (trace)
-		exit.start_ns = now_ns();
+	exit.start_ns = now_ns(); /* also for the report of a later failure */
 	goes_on = handle_exit(vcpu, &exit);
 	vcpu->counters.exits[exit.reason]++;
 	vcpu->last_exit = exit;
@@ -214,6 +215,7 @@ static void note_startup_cost(struct vm *vm)
 {
 	struct timespec now;
 
+	vm->start_ns = now_ns();
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	vm->startup_cost.process_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	vm->startup_cost.kvm_ns = vm->setup_kvm_ns;

@@ -248,6 +248,10 @@ static void spoil_real_mode(struct doctor_facts *f)
 {
 	f->host.unrestricted_guest = 0;
 }
+static void spoil_step(struct doctor_facts *f)
+{
+	f->kvm.trial[TRIAL_GDB_STEP] = (struct probe_result){OUTCOME_WRONG_STOP, (uint32_t)-1};
+}
 static void spoil_thp(struct doctor_facts *f)
 {
 	strcpy(f->host.thp, "never");
@@ -295,6 +299,7 @@ static void test_each_defect_has_its_advice(void **state)
 		const char *text, *advice;
 	} row[] = {
 		{spoil_real_mode, SUBJECT_REAL_MODE, "emulated (unrestricted_guest=N)", ""},
+		{spoil_step, SUBJECT_GDB_HARDWARE, "single steps have to be repeated", ""},
 		{spoil_ept, SUBJECT_PAGING, "EPT is off", "ept=1"},
 		{spoil_thp, SUBJECT_HUGE_PAGES, "off", "echo madvise"},
 		{spoil_overcommit, SUBJECT_MEMORY, "overcommit", "vm.overcommit_memory=0"},

@@ -92,7 +92,7 @@ static void write_tables(struct box *box)
 	write_gate(box, BOX_WAKE_VECTOR, box_wake);
 	/* The real-mode vector: segment 0, offset of the label. */
 	put64(box, BOX_REAL_VECTOR * 4, BOX_AT(box_real_int));
-	memcpy(box->ram + BOX_CODE_GPA, box_code, (size_t)(box_code_end - box_code));
+	memcpy(box->ram + BOX_CODE_GPA, box_code, BOX_AT(box_code_end) - BOX_CODE_GPA);
 }
 
 static int add_ram(struct box *box)

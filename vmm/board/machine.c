@@ -129,7 +129,7 @@ static int load(struct machine *machine, char *err, size_t err_size)
 			  &machine->report, &boot_error);
 	if (error)
 		snprintf(err, err_size, "%s", boot_error.text);
-	return error;
+	return error ? -ENOEXEC : 0;
 }
 
 int machine_create(const struct machine_setup *setup, struct machine **out, char *err,

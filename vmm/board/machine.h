@@ -31,7 +31,8 @@ struct machine_setup {
 	void *ctx;
 };
 
-/* Builds the machine and loads the image; nothing runs yet. 0, or -errno with one line in err. */
+/* Builds the machine and loads the image; nothing runs yet. 0, or -errno with one line in err; -ENOEXEC
+ * where it is the image or what goes with it that can't be used. */
 int machine_create(const struct machine_setup *setup, struct machine **out, char *err,
 		   size_t err_size);
 

@@ -326,8 +326,9 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 	struct machine_setup setup = machine_setup(run);
 	char err[TEXT_MAX] = "";
 
-	if (machine_create(&setup, &run->machine, err, sizeof(err)) < 0)
-		return fail(VITRINE_EXIT_HOST, err);
+	int error = machine_create(&setup, &run->machine, err, sizeof(err));
+	if (error)
+		return fail(error == -ENOEXEC ? VITRINE_EXIT_USAGE : VITRINE_EXIT_HOST, err);
 	if (run->options.verbose || run->options.dry_run)
 		say_what_runs(run);
 	if (!host_can_run(run))
@@ -340,7 +341,7 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 		return 0;
 	gdb_attach_vm(run->gdb, machine_vm(run->machine));
 	uint64_t begin_ns = now_ns();
-	int error = machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err));
+	error = machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err));
 	if (error) {
 		gdb_detach_vm(run->gdb);
 		return fail(VITRINE_EXIT_HOST, err);

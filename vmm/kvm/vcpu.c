@@ -5,6 +5,7 @@
 #include "kvm/vcpu.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -75,13 +76,29 @@ static bool is_rom(const struct vm *vm, uint64_t gpa)
 	return vm->rom && (gpa - GPA_FIRMWARE_SHADOW < FIRMWARE_BYTES || gpa >= GPA_FIRMWARE_ROM);
 }
 
+static void say_once(atomic_bool *said, const char *what, uint64_t gpa)
+{
+	if (!atomic_exchange(said, true))
+		fprintf(stderr,
+			"vitrine: the guest %s at 0x%" PRIx64 " (shown once; --stats counts)\n",
+			what, gpa);
+}
+
+/* Ports are only counted: every kernel probes for devices there. */
 static void count_unserved(struct vcpu *vcpu, const struct trace_exit *exit, bool is_write)
 {
-	if (exit->window)
-		return;
-	if (is_write && exit->reason == EXIT_MMIO_WRITE && is_rom(vcpu->vm, exit->address))
+	bool is_mmio = exit->reason == EXIT_MMIO_WRITE || exit->reason == EXIT_MMIO_READ;
+
+	if (is_write && is_mmio && is_rom(vcpu->vm, exit->address)) {
 		vcpu->counters.rom_writes++;
-	else if (is_write)
+		say_once(&vcpu->vm->said_rom_write, "wrote to ROM, which ignores it,",
+			 exit->address);
+		return;
+	}
+	if (is_mmio)
+		say_once(&vcpu->vm->said_unmapped, "used memory space where no device is,",
+			 exit->address);
+	if (is_write)
 		vcpu->counters.unmapped_writes++;
 	else
 		vcpu->counters.unmapped_reads++;
@@ -101,7 +118,8 @@ static void access_bus(struct vcpu *vcpu, enum bus_space space, struct trace_exi
 		exit->window = bus_read(bus, space, exit->address, exit->width, &exit->value);
 		memcpy(data, &exit->value, exit->width);
 	}
-	count_unserved(vcpu, exit, is_write);
+	if (!exit->window)
+		count_unserved(vcpu, exit, is_write);
 }
 
 static void handle_pio(struct vcpu *vcpu, struct trace_exit *exit)

@@ -50,6 +50,8 @@ struct vm {
 	uint8_t *rom; /* page-aligned copy of the firmware */
 	struct device *ioapic;
 	struct vm_debug_listener listener;
+	atomic_bool said_rom_write; /* what is shown once was shown */
+	atomic_bool said_unmapped;
 	atomic_bool failed; /* a vCPU has reported why it can't go on: one report is enough */
 
 	pthread_mutex_t lock;

@@ -152,7 +152,8 @@ void gdb_command_monitor(struct gdb_session *session, struct gdb_cursor *argumen
 	char command[COMMAND_MAX];
 	struct gdb_cursor line = {command, arguments->left / 2};
 
-	if (line.left > sizeof(command) || !gdb_take_hex(arguments, command, line.left)) {
+	if (arguments->left % 2 || line.left > sizeof(command) ||
+	    !gdb_take_hex(arguments, command, line.left)) {
 		gdb_reply_error(session, -EINVAL);
 		return;
 	}

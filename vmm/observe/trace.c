@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -214,6 +215,20 @@ int trace_open(const char *path, struct trace **out)
 	return 0;
 }
 
+/* Something could not be written; false: it never will be. */
+static bool may_retry(const struct trace *trace)
+{
+	struct pollfd pollfd = {.fd = trace->fd, .events = POLLOUT};
+
+	if (errno == EINTR)
+		return true;
+	if (errno == EAGAIN) /* a terminal that somebody else made non-blocking */
+		return poll(&pollfd, 1, -1) > 0 || errno == EINTR;
+	fprintf(stderr, "vitrine: trace to %s: %s; tracing stops, the VM goes on\n", trace->path,
+		strerror(errno));
+	return false;
+}
+
 /* trace->lock held. */
 static void flush_locked(struct trace *trace)
 {
@@ -222,13 +237,10 @@ static void flush_locked(struct trace *trace)
 	while (done < trace->used_bytes && !trace->broken) {
 		ssize_t n = write(trace->fd, trace->buffer + done, trace->used_bytes - done);
 
-		if (n >= 0) {
+		if (n >= 0)
 			done += (size_t)n;
-		} else if (errno != EINTR) {
-			trace->broken = true;
-			fprintf(stderr, "vitrine: trace to %s: %s; tracing stops, the VM goes on\n",
-				trace->path, strerror(errno));
-		}
+		else
+			trace->broken = !may_retry(trace);
 	}
 	trace->used_bytes = 0;
 }

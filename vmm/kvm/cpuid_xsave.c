@@ -47,7 +47,7 @@ bool cpuid_xsave_shape(struct kvm_cpuid_entry2 *e, const struct cpuid_features *
 	if (!cpuid_has(features, CPUID_XSAVE))
 		return false;
 	if (e->index == 0) {
-		e->eax &= (uint32_t)allowed;
+		e->eax &= (uint32_t)allowed & ~XSTATE_CET;
 		e->edx &= (uint32_t)(allowed >> 32);
 		e->ebx = XSAVE_LEGACY_BYTES; /* XCR0 = 1 at reset; KVM follows the guest's XCR0 */
 		e->ecx = xsave_bytes(supported, (uint64_t)e->edx << 32 | e->eax);

@@ -3,7 +3,7 @@
 #   make          build the VMM, the guest and the firmware into build/
 #   make run      set up, build, and boot the bundled guest on the best engine of this machine
 #   make test     set up, build, and pass every test
-#   make bench    the benchmarks (bench-boot, …)      make check   formatting and static analysis
+#   make bench-boot  the boot benchmark       make check   formatting and static analysis
 #   make install  PREFIX=/usr/local DESTDIR=
 #
 #   DEBUG=1  -O0 -g        SAN=1  ASan + UBSan       CC=clang       V=1  show commands
@@ -38,7 +38,8 @@ all: $(B)/vitrine guest bios
 
 # --- the VMM: everything but main.c is an archive that unit tests link with
 VMM_SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
-VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o)
+VMM_ASM := $(wildcard vmm/*/*.S)
+VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o) $(VMM_ASM:%.S=$(B)/obj/%.o)
 
 FLAGS_STAMP := $(B)/.flags
 FLAGS_NOW := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
@@ -47,6 +48,11 @@ $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $
 
 $(B)/obj/%.o: %.c $(FLAGS_STAMP)
 	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/vmm/%.o: vmm/%.S $(FLAGS_STAMP)
+	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -67,7 +73,25 @@ $(B)/vitrine: $(B)/obj/vmm/main.o $(B)/libvitrine.a
 .PHONY: guest bios
 guest bios:
 
-.PHONY: clean
+# --- what a newcomer calls: sets up, builds, and does it
+.PHONY: run check install clean
+run:
+	@scripts/setup run
+	$(MAKE) --no-print-directory all
+	@scripts/run-guest $(ARGS)
+
+check:
+	@scripts/setup check
+	@scripts/check
+
+SHARE := $(DESTDIR)$(PREFIX)/share
+install: all
+	install -D -m 755 $(B)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
+	install -D -m 644 build/guest/vitrine-guest $(SHARE)/vitrine/guest/vitrine-guest
+	install -D -m 644 build/bios/vitrine-bios.bin $(SHARE)/vitrine/bios/vitrine-bios.bin
+	install -D -m 644 docs/vitrine.1 $(SHARE)/man/man1/vitrine.1
+	install -D -m 644 scripts/vitrine.bash-completion $(SHARE)/bash-completion/completions/vitrine
+
 clean:
 	rm -rf build
 

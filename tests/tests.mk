@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Unit tests: one cmocka program per file, linked with the VMM's archive, no KVM needed.
+# make test        set up, build, and pass everything but the VT-x sandbox
+# make unit        cmocka programs of tests/unit, no KVM needed (SAN=1: under ASan and UBSan)
+# make test-kvm    guest cases on /dev/kvm      make test-svm, test-vtx   … in the sandboxes
+# make check       formatting, static analysis, headers that stand alone
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/%)
@@ -9,7 +12,28 @@ $(B)/tests/unit/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libvitrine.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-.PHONY: unit
-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do $$t; done
 .SECONDARY: $(UNIT_SRC:%.c=$(B)/obj/%.o)
+
+.PHONY: unit unit-programs test test-kvm test-svm test-vtx linux
+unit-programs: $(UNIT_BIN)
+
+unit: unit-programs
+	@tests/run --build $(B) unit
+
+# A stock Debian kernel and an initramfs: what the sandboxes boot.
+linux:
+	@scripts/linux-guest
+
+TEST_SCRIPTS := $(wildcard tests/guest/run-qemu tests/guest/run-terminal tests/guest/run-gdb)
+
+test:
+	@scripts/setup test
+	$(MAKE) all linux
+	$(MAKE) SAN=1 unit-programs
+	@tests/run build/san kvm svm script $(TEST_SCRIPTS)
+
+test-kvm: all
+	@tests/run kvm
+
+test-svm test-vtx: test-%: all linux
+	@tests/run $*

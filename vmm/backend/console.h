@@ -2,6 +2,7 @@
  *
  * The host's end of a serial line: terminal, file, pty or Unix socket. Output goes through a ring that
  * the event loop drains, so that a vCPU never waits for a slow reader; input is handed to one receiver.
+ * Lives longer than the machine: a guest that resets finds the same line.
  */
 #ifndef VITRINE_BACKEND_CONSOLE_H
 #define VITRINE_BACKEND_CONSOLE_H
@@ -21,6 +22,23 @@ struct console_receiver {
 	void (*drained)(void *ctx);
 	void *ctx;
 };
+
+/* Ctrl-A followed by a key, on a terminal. Loop thread. */
+struct console_keys {
+	void (*command)(void *ctx, char key);
+	void *ctx;
+};
+
+/* Opens the line that spec names: stdio, none, pty, file:PATH, unix:PATH. keys may be NULL. Returns 0
+ * or -errno, then with one line about it in err. The caller owns the console: console_close(). */
+int console_open(const char *spec, struct loop *loop, const struct console_keys *keys,
+		 struct console **out, char *err, size_t err_size);
+
+/* Writes out what is in the ring, waiting for the reader for 500 ms at most. Loop thread, or after it. */
+void console_flush(struct console *console);
+
+/* Flushes, restores the terminal, removes the socket. NULL is fine. */
+void console_close(struct console *console);
 
 /* Any thread. false: the ring is full, nothing was taken, drained() will be called. */
 bool console_put(struct console *console, uint8_t byte);

@@ -54,14 +54,30 @@ struct board_device {
 	enum board_when when;
 	struct board_window window[BOARD_WINDOW_MAX];
 	int irq;		/* GSI or BOARD_NO_IRQ */
-	const char *compatible; /* FDT; NULL: not in the tree */
+	const char *fdt_node;	/* FDT node name without address; NULL: not in the tree */
+	const char *compatible; /* FDT */
+	uint32_t clock_hz;	/* FDT clock-frequency of a UART; 0: has none */
 	const char *acpi_hid;	/* DSDT; NULL: not in the namespace */
 };
 
 extern const struct board_device board_table[];
 extern const unsigned board_table_count;
 
+/* True where this line of the table is part of this machine. */
 bool board_has(const struct board *board, const struct board_device *entry);
+
+/* The line of that name which is part of this machine, or NULL. */
+const struct board_device *board_find(const struct board *board, const char *name);
+
+/* That the machine is possible: windows aligned, inside their address space and apart from each
+ * other and from RAM, interrupts in range and used once. To be called at start-up. 0, or -EINVAL:
+ * then why (may be NULL) says which device it is about. board_check_table() is the same for any table. */
+struct board_fault {
+	char text[128];
+};
+int board_check(const struct board *board, struct board_fault *why);
+int board_check_table(const struct board *board, const struct board_device *table, unsigned count,
+		      struct board_fault *why);
 
 /* e820: what RAM there is and what of it is taken. */
 enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };
@@ -74,14 +90,16 @@ struct board_e820_entry {
 /* Fills entries in ascending order; returns how many (<= BOARD_E820_MAX). */
 unsigned board_build_e820(const struct board *board, struct board_e820_entry entry[BOARD_E820_MAX]);
 
-/* Flattened device tree into buf. Returns its size in bytes, or -ENOSPC. */
+/* Flattened device tree into buf. Returns its size in bytes, or -ENOSPC. docs/board.md has its shape. */
 int board_build_fdt(const struct board *board, void *buf, size_t size_bytes);
 
 /* All ACPI tables, laid out for and linked to addresses from gpa on, RSDP first. Returns bytes used, or
  * -ENOSPC. ACPI 6.4; each table's writer cites its section. */
 int board_build_acpi(const struct board *board, uint64_t gpa, void *buf, size_t size_bytes);
 
-/* Intel MP 1.4 floating pointer and configuration table, for gpa. Bytes used, or -ENOSPC. */
+/* Intel MP 1.4: the configuration table at gpa, the floating pointer in the last 16 bytes of buf, where an
+ * operating system looks for it when buf ends with base memory (640 KiB). As many processors as fit.
+ * gpa and size_bytes are multiples of 16. Bytes used (size_bytes), or -ENOSPC. */
 int board_build_mptable(const struct board *board, uint64_t gpa, void *buf, size_t size_bytes);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "board/board.h"
+#include "kvm/entry.h"
 #include "kvm/gmem.h"
 
 enum boot_kind { BOOT_PVH_ELF, BOOT_VITRINE_ELF, BOOT_BZIMAGE, BOOT_FLAT16 };
@@ -31,24 +32,6 @@ struct boot_options {
  * says what to do. */
 struct boot_error {
 	char text[256];
-};
-
-enum boot_mode { BOOT_MODE_REAL16, BOOT_MODE_PROTECTED32, BOOT_MODE_LONG64 };
-
-/* First state of the boot processor; everything not named here is as the entry protocol of the mode
- * says (flat segments from the boot GDT; LONG64: page tables at cr3, paging on). */
-struct boot_entry {
-	enum boot_mode mode;
-	uint64_t rip;
-	uint64_t rsp;
-	uint64_t rbx;	  /* PVH: hvm_start_info */
-	uint64_t rsi;	  /* Linux 64-bit: boot_params */
-	uint64_t cr3;	  /* LONG64 */
-	uint64_t gdt_gpa; /* PROTECTED32, LONG64: the boot GDT */
-	uint16_t gdt_limit;
-	uint16_t code_selector;
-	uint16_t data_selector;
-	uint16_t tss_selector; /* PROTECTED32 */
 };
 
 /* How it was done, for --verbose, --dry-run and the figures. */
@@ -74,5 +57,9 @@ void boot_image_close(struct boot_image *image); /* NULL is fine */
  * called again for each reset, with fresh mem. Fills in board->initrd_*. 0 or -errno with error. */
 int boot_load(struct boot_image *image, const struct gmem *mem, struct board *board,
 	      struct boot_entry *entry, struct boot_report *report, struct boot_error *error);
+
+/* Reads a firmware image of exactly FIRMWARE_BYTES into memory that the caller frees. 0 or -errno with
+ * error. */
+int boot_read_firmware(const char *path, uint8_t **bytes, struct boot_error *error);
 
 #endif

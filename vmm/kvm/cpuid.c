@@ -9,6 +9,7 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <linux/kvm.h>
 #include <linux/kvm_para.h>
 #include <stdlib.h>
 #include <string.h>

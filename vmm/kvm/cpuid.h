@@ -9,13 +9,15 @@
 #ifndef VITRINE_KVM_CPUID_H
 #define VITRINE_KVM_CPUID_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "kvm/cpuid_features.h"
+
+struct kvm_cpuid2;
+struct kvm_cpuid_entry2;
 
 #define CPUID_ENTRY_MAX 256u	   /* what KVM itself accepts */
 #define CPUID_LAPIC_HZ 1000000000u /* KVM's LAPIC timer counts nanoseconds */

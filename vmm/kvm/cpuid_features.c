@@ -6,6 +6,7 @@
  */
 #include "kvm/cpuid_features.h"
 
+#include <linux/kvm.h>
 #include <stddef.h>
 
 #define AT(word, bit) ((word)*32 + (bit))

@@ -5,6 +5,7 @@
 #include "kvm/cpuid.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 32u

@@ -2,6 +2,8 @@
  *
  * Topology leaves. See cpuid_topology.h.
  */
+#include <linux/kvm.h>
+
 #include "kvm/cpuid_topology.h"
 
 #define FIRST_SHARED_LEVEL 3u /* L1 and L2 belong to a core, L3 to the socket */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one kind of lock: held briefly, with interrupts off, never twice by one CPU.
+ */
+#ifndef GUEST_ARCH_SPINLOCK_H
+#define GUEST_ARCH_SPINLOCK_H
+
+#include <stdint.h>
+
+#include "guest/arch/insn.h"
+
+struct spinlock {
+	uint32_t held;
+};
+
+/* Returns the interrupt state for spin_unlock(). */
+static inline uint64_t spin_lock(struct spinlock *lock)
+{
+	const uint64_t flags = rflags_read();
+
+	irq_disable();
+	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) /* pairs with spin_unlock */
+		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
+			cpu_relax();
+	return flags;
+}
+
+static inline void spin_unlock(struct spinlock *lock, uint64_t flags)
+{
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE); /* pairs with spin_lock */
+	if (flags & RFLAGS_IF)
+		irq_enable();
+}
+
+#endif

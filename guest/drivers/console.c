@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Console: line ends, the lock, the choice of the way out.
+ */
+#include "guest/drivers/console.h"
+
+#include <stdbool.h>
+
+#include "guest/arch/cpu.h"
+#include "guest/arch/insn.h"
+#include "guest/arch/spinlock.h"
+#include "guest/board/machine.h"
+#include "guest/drivers/serial.h"
+#include "guest/hyper/hypercall.h"
+#include "guest/lib/string.h"
+#include "guest/mm/paging.h"
+
+#define CHUNK_BYTES 1024
+
+static struct spinlock lock;
+static bool use_hypercalls, in_panic;
+static char chunk[CHUNK_BYTES]; /* under the lock; in the image, so its GPA is known */
+
+void console_init(void)
+{
+	serial_init(machine.serial_port);
+}
+
+void console_use_hypercalls(void)
+{
+	char choice[8];
+
+	if (machine_option("console", choice, sizeof(choice)) && !strcmp(choice, "uart"))
+		return;
+	use_hypercalls = hypercall_features() & HYPERCALL_FEATURE_CONSOLE;
+}
+
+const char *console_name(void)
+{
+	return use_hypercalls ? "hypercalls" : "UART";
+}
+
+static void flush(size_t length)
+{
+	if (!length)
+		return;
+	if (use_hypercalls && hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(chunk), length) >= 0)
+		return;
+	serial_write(chunk, length);
+}
+
+static void write_locked(const char *text, size_t length)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (used + 2 > CHUNK_BYTES) {
+			flush(used);
+			used = 0;
+		}
+		if (text[i] == '\n')
+			chunk[used++] = '\r';
+		chunk[used++] = text[i];
+	}
+	flush(used);
+}
+
+void console_write(const char *text, size_t length)
+{
+	const uint64_t flags = in_panic ? 0 : spin_lock(&lock);
+
+	write_locked(text, length);
+	if (!in_panic)
+		spin_unlock(&lock, flags);
+}
+
+char console_read(void)
+{
+	int c;
+
+	irq_disable();
+	while ((c = serial_take()) < 0)
+		cpu_sleep();
+	irq_enable();
+	return (char)c;
+}
+
+void console_take_over(void)
+{
+	in_panic = true;
+}

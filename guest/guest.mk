@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# The bundled guest kernel: build/guest/vitrine-guest (stripped) and vitrine-guest.debug. It has flags
+# of its own; SAN and DEBUG are for the VMM and change nothing here.
+
+G := build/guest
+GUEST_CC := $(CC)
+GUEST_CPPFLAGS := -I. -DVITRINE_VERSION='"$(VERSION)"'
+# Only baseline x86-64 without SSE: a deprivileged host emulates ring 0 and knows little more. Frame
+# pointers make backtraces.
+GUEST_CFLAGS := -std=gnu17 -O2 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
+	$(CC) -print-file-name=include) -march=x86-64 -mgeneral-regs-only -mno-red-zone -mcmodel=kernel \
+	-fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-strict-aliasing
+GUEST_ASFLAGS := -g -march=x86-64 -mcmodel=kernel -fno-pic
+GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+
+GUEST_SRC := $(wildcard guest/*.c $(addprefix guest/,$(addsuffix /*.c,arch board drivers hyper lib \
+	mm proc prompt time)))
+GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S
+GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o)
+USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
+
+# A change of compiler or flags rebuilds everything.
+GUEST_STAMP := $(G)/.flags
+GUEST_NOW := $(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)
+$(shell mkdir -p $(G); printf '%s\n' '$(subst ','\'',$(GUEST_NOW))' | cmp -s - $(GUEST_STAMP) || \
+	printf '%s\n' '$(subst ','\'',$(GUEST_NOW))' > $(GUEST_STAMP))
+
+$(G)/obj/%.o: %.c $(GUEST_STAMP)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(G)/obj/%.user.o: %.c $(GUEST_STAMP)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(filter-out -mcmodel=kernel,$(GUEST_CFLAGS)) -MMD -MP -c \
+		-o $@ $<
+
+$(G)/obj/%.S.o: %.S $(GUEST_STAMP)
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_ASFLAGS) -DUSER_IMAGE='"$(G)/user/hello"' -MMD -MP \
+		-c -o $@ $<
+
+$(G)/%.ld: guest/%.ld guest/arch/segments.h guest/mm/layout.h
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -E -P -x assembler-with-cpp -D__ASSEMBLER__ -I. -o $@ $<
+
+$(G)/user/hello: $(USER_OBJ) $(G)/user/user.ld
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -Wl,-s -Wl,-T,$(G)/user/user.ld -o $@ $(USER_OBJ)
+$(G)/obj/guest/user/embed.S.o: $(G)/user/hello
+
+# The kernel is linked twice: its own function names, from the first link, become a table in .rodata,
+# behind .text, so no function moves.
+guest_link = $(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -Wl,-T,$(G)/kernel.ld -o $@ $(filter %.o,$^)
+
+$(G)/vitrine-guest.first: $(GUEST_OBJ) $(G)/obj/symbols.none.o $(G)/kernel.ld
+	$(call say,LINK,$@)
+	$(guest_link)
+
+$(G)/vitrine-guest.debug: $(GUEST_OBJ) $(G)/obj/symbols.o $(G)/kernel.ld
+	$(call say,LINK,$@)
+	$(guest_link)
+
+$(G)/obj/symbols.none.s: guest/lib/symbols.awk
+	@mkdir -p $(@D)
+	$(Q)awk -f guest/lib/symbols.awk /dev/null > $@
+
+$(G)/obj/symbols.s: $(G)/vitrine-guest.first guest/lib/symbols.awk
+	$(Q)LC_ALL=C nm -n $< | awk -f guest/lib/symbols.awk > $@
+
+$(G)/obj/symbols%o: $(G)/obj/symbols%s
+	$(Q)$(GUEST_CC) -c -o $@ $<
+
+$(G)/vitrine-guest: $(G)/vitrine-guest.debug
+	$(call say,STRIP,$@)
+	$(Q)objcopy --strip-all $< $@
+
+guest: $(G)/vitrine-guest
+
+-include $(shell find $(G)/obj -name '*.d' 2>/dev/null)

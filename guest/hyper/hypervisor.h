@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What lies beneath: the hypervisor's own CPUID leaves, from 0x40000000 on.
+ */
+#ifndef GUEST_HYPER_HYPERVISOR_H
+#define GUEST_HYPER_HYPERVISOR_H
+
+#include <stdint.h>
+
+#define KVM_FEATURE_CLOCKSOURCE2 (1u << 3)
+
+/* "KVM", "TCG", …, for people. */
+const char *hypervisor_name(void);
+
+/* CPUID 0x40000001 eax, 0 if it isn't KVM. */
+uint32_t hypervisor_kvm_features(void);
+
+/* CPUID 0x40000010: TSC and LAPIC bus frequency in kHz; 0 where not published. */
+void hypervisor_frequencies(uint32_t *tsc_khz, uint32_t *lapic_khz);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The boot, as a table of contents. entry.S calls kernel_entry() on the boot stack.
+ */
+#include "guest/arch/cpu.h"
+#include "guest/arch/insn.h"
+#include "guest/arch/ioapic.h"
+#include "guest/arch/lapic.h"
+#include "guest/arch/smp.h"
+#include "guest/board/machine.h"
+#include "guest/drivers/console.h"
+#include "guest/drivers/power.h"
+#include "guest/drivers/serial.h"
+#include "guest/hyper/hypercall.h"
+#include "guest/lib/panic.h"
+#include "guest/lib/print.h"
+#include "guest/mm/frame.h"
+#include "guest/mm/paging.h"
+#include "guest/proc/process.h"
+#include "guest/prompt/faults.h"
+#include "guest/prompt/greeting.h"
+#include "guest/prompt/prompt.h"
+#include "guest/prompt/selftest.h"
+#include "guest/time/clock.h"
+#include "guest/time/tick.h"
+#include "guest/user/syscall.h"
+
+#define SMP_WAIT_NS 3000000000ull
+
+_Noreturn void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits);
+
+/* RAM from start on, without what is taken from the i-th taken range on. */
+static void add_free_ram(uint64_t start, uint64_t end, unsigned i)
+{
+	for (; i < machine.taken_count; i++) {
+		const struct machine_range *taken = &machine.taken[i];
+
+		if (taken->end <= start || taken->start >= end)
+			continue;
+		if (taken->start > start)
+			add_free_ram(start, taken->start, i + 1);
+		if (taken->end >= end)
+			return;
+		start = taken->end;
+	}
+	frame_add_range(start, end);
+}
+
+static void memory_init(void)
+{
+	paging_init();
+	for (unsigned i = 0; i < machine.ram_count; i++)
+		add_free_ram(machine.ram[i].start, machine.ram[i].end, 0);
+	for (unsigned i = 0; i < machine.ram_count; i++)
+		if (!paging_direct_add(machine.ram[i].start,
+				       machine.ram[i].end - machine.ram[i].start))
+			panic("RAM at %#lx is beyond what this kernel can map",
+			      machine.ram[i].start);
+}
+
+/* What the command line asks for, once all is up. */
+static _Noreturn void act(void)
+{
+	char name[32];
+
+	if (machine_option("test", name, sizeof(name)))
+		power_exit(selftest_run(name));
+	if (machine_option("fault", name, sizeof(name)))
+		faults_command(name);
+	if (machine_option("run", name, sizeof(name)) && !prompt_command(name))
+		panic("run=%s: no such command", name);
+	if (machine_has_word("off"))
+		power_off();
+	for (unsigned i = 0; i < prompt_action_count; i++)
+		if (machine_has_word(prompt_action[i].word))
+			prompt_action[i].act();
+	prompt_loop();
+}
+
+static void kernel_main(void)
+{
+	struct cpu *cpu = cpu_at(0);
+	int64_t status;
+
+	cpu_load(cpu);
+	ioapic_init();
+	lapic_init();
+	lapic_start();
+	clock_init(cpu);
+	tick_start(cpu);
+	cpu->online = true;
+	hypercall_init();
+	console_use_hypercalls();
+	irq_enable();
+
+	status = process_run(USER_HELLO);
+	if (status)
+		panic("the first user program ended with %ld", status);
+	smp_init(lapic_id());
+	cpu->apic_id = machine.apic_id[0];
+	smp_start();
+	serial_listen(machine.serial_irq);
+	power_init();
+	smp_wait(SMP_WAIT_NS);
+	greet();
+	act();
+}
+
+void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits)
+{
+	cpu_features_read();
+	cpu_load_idt();
+	if (!machine_discover(start_info_gpa, entry_bits))
+		panic("no PVH start info at %#x: was this kernel loaded by a PVH loader?",
+		      start_info_gpa);
+	console_init();
+	memory_init();
+	if (!cpu_create(0, 0))
+		panic("no memory for the first CPU's stacks: %lu KiB of RAM is too little",
+		      machine.ram_bytes >> 10);
+	cpu_switch_stack(cpu_stack_top(cpu_at(0)), kernel_main);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtual address space, for C and assembly alike.
+ *
+ *   0x0000_0000_0040_0000  user program, its stack at the end of the same 2 MiB
+ *   0x0000_7fff_ffff_f000  USER_END
+ *   0xffff_8000_0000_0000  direct map: GVA = GPA + DIRECT_BASE, up to 512 GiB        RW  NX
+ *   0xffff_ffff_8000_0000  kernel: GVA = GPA + KERNEL_BASE, linked at 2 MiB          W^X
+ *   0xffff_ffff_c000_0000  windows: LAPIC, IOAPIC, hypercall page
+ *   0xffff_ffff_c020_0000  CPU areas, 64 KiB each:
+ *
+ *        +0x0000  struct cpu: GDT, TSS, counters       RW      +0x5000  #DF stack      RW
+ *        +0x1000  system call stub (one shared frame)  RX      +0x6000  not mapped
+ *        +0x2000  not mapped (guard)                           +0xc000  kernel stack   RW
+ *        +0x3000  NMI stack                            RW     +0x10000  end; the next area's
+ *        +0x4000  not mapped                                             struct cpu follows
+ *
+ * An area is aligned to its size, so the running CPU's struct cpu is found by rounding the stack
+ * pointer down, and the stub finds it relative to its own address: no segment register is used, and
+ * no entry into the kernel has to swap one.
+ */
+#ifndef GUEST_MM_LAYOUT_H
+#define GUEST_MM_LAYOUT_H
+
+#define PAGE_BYTES 0x1000
+#define LARGE_PAGE_BYTES 0x200000
+#define GIB 0x40000000
+
+#define USER_BASE 0x400000
+#define USER_STACK_TOP 0x5ff000
+#define USER_STACK_BYTES 0x4000
+#define USER_END 0x7ffffffff000
+
+#define DIRECT_BASE 0xffff800000000000
+#define DIRECT_BYTES 0x8000000000
+#define KERNEL_BASE 0xffffffff80000000
+#define KERNEL_GPA 0x200000
+#define WINDOW_BASE 0xffffffffc0000000
+#define WINDOW_LAPIC (WINDOW_BASE + 0x0000)
+#define WINDOW_IOAPIC (WINDOW_BASE + 0x1000)
+#define WINDOW_HYPERCALL (WINDOW_BASE + 0x2000)
+
+#define CPU_AREA_BASE (WINDOW_BASE + 0x200000)
+#define CPU_AREA_BYTES 0x10000
+#define CPU_AREA_STUB 0x1000
+#define CPU_AREA_NMI_STACK 0x3000
+#define CPU_AREA_FAULT_STACK 0x5000
+#define CPU_AREA_STACK 0xc000
+#define CPU_MAX 255
+
+/* Bits of a page table entry, Intel SDM vol. 3 §4.5. */
+#define PTE_PRESENT 0x1
+#define PTE_WRITE 0x2
+#define PTE_USER 0x4
+#define PTE_UNCACHED 0x18 /* PCD | PWT */
+#define PTE_ACCESSED_DIRTY 0x60
+#define PTE_LARGE 0x80
+#define PTE_OWNED 0x200 /* for software: the frame belongs to this mapping */
+#define PTE_NX 0x8000000000000000
+
+/* Where the processor's startup code for application processors is copied to: free RAM below 1 MiB
+ * under every loader we know, page-aligned for the startup IPI. */
+#define TRAMPOLINE_GPA 0x8000
+
+#endif

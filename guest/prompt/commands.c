@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commands, as a table and a function each.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/arch/cpu.h"
+#include "guest/arch/insn.h"
+#include "guest/arch/smp.h"
+#include "guest/arch/trap.h"
+#include "guest/board/fdt.h"
+#include "guest/board/machine.h"
+#include "guest/drivers/power.h"
+#include "guest/lib/panic.h"
+#include "guest/lib/print.h"
+#include "guest/lib/string.h"
+#include "guest/mm/frame.h"
+#include "guest/proc/process.h"
+#include "guest/prompt/faults.h"
+#include "guest/prompt/greeting.h"
+#include "guest/prompt/measure.h"
+#include "guest/prompt/prompt.h"
+#include "guest/prompt/selftest.h"
+#include "guest/time/clock.h"
+#include "guest/user/syscall.h"
+
+#define MEASURE_ROUNDS 1000
+
+static void cmd_cpus(const char *argument)
+{
+	(void)argument;
+	print("  CPU  APIC ID  online  stack              ticks\n");
+	for (unsigned i = 0; i < machine.cpu_count; i++) {
+		const struct cpu *cpu = cpu_at(i);
+
+		print("  %3u  %7u  %-6s  %016lx  %6lu\n", i, cpu->apic_id,
+		      cpu->online ? "yes" : "no", cpu_stack_top(cpu), cpu->tick_count);
+	}
+}
+
+static void cmd_mem(const char *argument)
+{
+	struct frame_stats stats;
+
+	(void)argument;
+	frame_stats_read(&stats);
+	for (unsigned i = 0; i < machine.ram_count; i++)
+		print("  RAM   %012lx - %012lx\n", machine.ram[i].start, machine.ram[i].end);
+	for (unsigned i = 0; i < machine.taken_count; i++)
+		print("  taken %012lx - %012lx\n", machine.taken[i].start, machine.taken[i].end);
+	print("  %lu of %lu frames free\n", stats.free, stats.total);
+}
+
+static void cmd_time(const char *argument)
+{
+	const uint64_t ns = clock_ns();
+
+	(void)argument;
+	print("  %lu.%06lu s since boot by %s\n", ns / 1000000000, ns / 1000 % 1000000,
+	      clock_info.kvmclock ? "kvmclock" : "TSC");
+	print("  TSC %lu Hz (%s), LAPIC timer %lu Hz, TSC now %lu\n", clock_info.tsc_hz,
+	      clock_source_name(clock_info.tsc_source), clock_info.lapic_hz, tsc_read());
+}
+
+static void cmd_ticks(const char *argument)
+{
+	(void)argument;
+	for (unsigned i = 0; i < machine.cpu_count; i++)
+		print("  CPU %u: %lu\n", i, cpu_at(i)->tick_count);
+}
+
+static void cmd_exits(const char *argument)
+{
+	(void)argument;
+	measure_print_all(MEASURE_ROUNDS);
+}
+
+static void cmd_ring(const char *argument)
+{
+	static const char *const attempt[USER_TASK_COUNT] = {
+		[USER_READ_KERNEL] = "read kernel memory",
+		[USER_WRITE_TEXT] = "write to its own code",
+		[USER_RUN_STACK] = "run code on its stack",
+		[USER_HALT] = "hlt",
+		[USER_PORT] = "write to an I/O port",
+		[USER_WRITE_CR3] = "load CR3",
+	};
+	uint16_t cs;
+
+	(void)argument;
+	asm volatile("mov %%cs, %0" : "=r"(cs));
+	print("  the kernel runs in ring %u (cs %#x)\n  ", cs & 3, cs);
+	process_run(USER_HELLO);
+	for (unsigned i = 0; i < USER_TASK_COUNT; i++) {
+		int64_t result;
+
+		if (!attempt[i])
+			continue;
+		result = process_run(i);
+		print("  ring 3 tries to %-22s -> %s\n", attempt[i],
+		      result < 0 ? trap_name(-result) : "it could!");
+	}
+}
+
+static void cmd_irq(const char *argument)
+{
+	(void)argument;
+	for (unsigned i = EXCEPTION_COUNT; i < 256; i++)
+		if (trap_interrupt_count(i))
+			print("  vector %3u  %8lu  %s\n", i, trap_interrupt_count(i),
+			      i == VECTOR_TICK	 ? "tick"
+			      : i == VECTOR_WAKE ? "wake-up"
+						 : "GSI");
+}
+
+static void print_value(const struct fdt_value *value)
+{
+	bool text = value->bytes > 1 && !value->at[value->bytes - 1];
+
+	for (uint32_t i = 0; i + 1 < value->bytes; i++)
+		text = text && (value->at[i] >= ' ' || (!value->at[i] && i && value->at[i - 1]));
+	if (text) {
+		for (const char *s = NULL; (s = fdt_string_after(value, s));)
+			print(" \"%s\"", s);
+		return;
+	}
+	for (uint32_t i = 0; i < value->bytes / 4; i++)
+		print(" %x", fdt_cell(value, i));
+}
+
+static void indent(unsigned depth)
+{
+	while (depth--)
+		print("  ");
+}
+
+static void cmd_fdt(const char *argument)
+{
+	struct fdt fdt;
+
+	(void)argument;
+	if (!machine.fdt || !fdt_open(&fdt, machine.fdt, machine.fdt_bytes)) {
+		print("  no device tree: this is not Vitrine\n");
+		return;
+	}
+	for (;;) {
+		switch (fdt_next(&fdt)) {
+		case FDT_NODE:
+			indent(fdt.depth);
+			print("%s {\n", fdt.depth == 1 ? "/" : fdt.name);
+			break;
+		case FDT_PROPERTY:
+			indent(fdt.depth + 1);
+			print("%s", fdt.name);
+			print_value(&fdt.value);
+			print("\n");
+			break;
+		case FDT_NODE_END:
+			indent(fdt.depth + 1);
+			print("}\n");
+			break;
+		default: return;
+		}
+	}
+}
+
+static void cmd_test(const char *argument)
+{
+	selftest_run(argument[0] ? argument : "all");
+}
+
+static void cmd_panic(const char *argument)
+{
+	panic("%s", argument[0] ? argument : "because you asked for it");
+}
+
+static void cmd_reboot(const char *argument)
+{
+	(void)argument;
+	power_reboot();
+}
+
+static void cmd_off(const char *argument)
+{
+	(void)argument;
+	power_off();
+}
+
+static void cmd_hello(const char *argument)
+{
+	(void)argument;
+	greet();
+}
+
+static void cmd_help(const char *argument);
+
+static const struct command {
+	const char *name;
+	void (*run)(const char *argument);
+	const char *help;
+} command[] = {
+	{"help", cmd_help, "this list"},
+	{"hello", cmd_hello, "the greeting again"},
+	{"cpus", cmd_cpus, "processors"},
+	{"mem", cmd_mem, "memory map and frames"},
+	{"time", cmd_time, "clocks"},
+	{"ticks", cmd_ticks, "timer interrupts of each CPU"},
+	{"exits", cmd_exits, "what leaving the VM costs, each way"},
+	{"hyper", cmd_exits, "the same"},
+	{"ring", cmd_ring, "what ring 3 may not do, tried out"},
+	{"fault", faults_command, "fault NAME: a deliberate fault; without NAME their list"},
+	{"irq", cmd_irq, "interrupts by vector"},
+	{"fdt", cmd_fdt, "the device tree"},
+	{"test", cmd_test, "test NAME: a self-test; without NAME all of them"},
+	{"panic", cmd_panic, "panic TEXT: the end"},
+	{"reboot", cmd_reboot, "reset the machine"},
+	{"off", cmd_off, "switch it off"},
+};
+
+static void cmd_help(const char *argument)
+{
+	(void)argument;
+	for (unsigned i = 0; i < sizeof(command) / sizeof(command[0]); i++)
+		print("  %-8s %s\n", command[i].name, command[i].help);
+}
+
+bool prompt_command(const char *line)
+{
+	for (unsigned i = 0; i < sizeof(command) / sizeof(command[0]); i++) {
+		const size_t length = strlen(command[i].name);
+
+		if (strncmp(line, command[i].name, length))
+			continue;
+		if (line[length] != ' ' && line[length] != 0)
+			continue;
+		command[i].run(line[length] ? line + length + 1 : "");
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tests, a function for each name.
+ */
+#include "guest/prompt/selftest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "guest/arch/cpu.h"
+#include "guest/arch/insn.h"
+#include "guest/arch/lapic.h"
+#include "guest/arch/smp.h"
+#include "guest/arch/trap.h"
+#include "guest/board/machine.h"
+#include "guest/hyper/hypercall.h"
+#include "guest/hyper/pvclock.h"
+#include "guest/lib/print.h"
+#include "guest/lib/string.h"
+#include "guest/lib/symbols.h"
+#include "guest/mm/frame.h"
+#include "guest/mm/paging.h"
+#include "guest/proc/process.h"
+#include "guest/time/clock.h"
+#include "guest/time/tick.h"
+#include "guest/user/syscall.h"
+
+#define MS ((uint64_t)1000000)
+
+static unsigned passed, failed;
+
+static void check(bool condition, const char *what)
+{
+	print("  %s %s\n", condition ? "ok    " : "FAILED", what);
+	if (condition)
+		passed++;
+	else
+		failed++;
+}
+
+static void sleep_ns(uint64_t ns)
+{
+	const uint64_t end = clock_ns() + ns;
+
+	irq_disable();
+	while (clock_ns() < end)
+		cpu_sleep();
+	irq_enable();
+}
+
+static void test_boot(void)
+{
+	uint64_t offset;
+
+	check(machine.entry_bits == 32 || machine.entry_bits == 64, "an entry point was taken");
+	check(machine.ram_count > 0 && machine.ram_bytes > 0, "there is a memory map");
+	check(machine.cpu_count > 0, "there is a CPU");
+	check((rflags_read() & RFLAGS_IF) != 0, "interrupts are on");
+	check(!strcmp(symbol_name((uint64_t)selftest_run, &offset), "selftest_run") && !offset,
+	      "the symbol table knows this function");
+}
+
+static void test_smp(void)
+{
+	bool all = true, distinct = true, ticking = true;
+	uint64_t before[CPU_MAX];
+
+	for (unsigned i = 0; i < machine.cpu_count; i++) {
+		all = all && cpu_at(i)->online && cpu_at(i)->index == i;
+		before[i] = cpu_at(i)->tick_count;
+		for (unsigned j = 0; j < i; j++)
+			distinct = distinct && machine.apic_id[i] != machine.apic_id[j];
+	}
+	check(smp_online_count() == machine.cpu_count && all, "all CPUs are online");
+	check(distinct && lapic_id() == cpu_this()->apic_id, "APIC IDs are distinct, and ours");
+	sleep_ns(500 * MS);
+	for (unsigned i = 0; i < machine.cpu_count; i++)
+		ticking = ticking && cpu_at(i)->tick_count > before[i];
+	check(ticking, "each CPU has ticks of its own");
+}
+
+static void test_timer(void)
+{
+	const uint64_t ticks = cpu_this()->tick_count, start = clock_ns();
+	uint64_t took, more;
+
+	sleep_ns(500 * MS);
+	took = clock_ns() - start;
+	more = cpu_this()->tick_count - ticks;
+	print("         %lu ticks in %lu ms\n", more, took / MS);
+	check(more > 0 && more <= took * TICK_HZ / 1000000000 + 2, "ticks aren't too fast");
+	check(more >= took * TICK_HZ / 1000000000 / 4, "ticks aren't far too slow");
+}
+
+static void test_kvmclock(void)
+{
+	uint64_t last = clock_ns(), start, tsc;
+	bool monotonic = true;
+
+	if (!clock_info.kvmclock) {
+		print("  skip   no kvmclock here\n");
+		return;
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		const uint64_t now = clock_ns();
+
+		monotonic = monotonic && now >= last;
+		last = now;
+	}
+	check(monotonic, "kvmclock never goes back");
+	tsc = tsc_read();
+	start = clock_ns();
+	sleep_ns(200 * MS);
+	tsc = clock_tsc_to_ns(tsc_read() - tsc);
+	start = clock_ns() - start;
+	print("         %lu us by kvmclock, %lu us by TSC\n", start / 1000, tsc / 1000);
+	check(tsc > start * 95 / 100 && tsc < start * 105 / 100,
+	      "kvmclock and TSC agree within 5 %");
+}
+
+static void test_user(void)
+{
+	check(process_run(USER_HELLO) == 0, "a user program runs and exits");
+	check(process_run(USER_READ_KERNEL) == -EXCEPTION_PF, "it can't read kernel memory");
+	check(process_run(USER_WRITE_TEXT) == -EXCEPTION_PF, "it can't write its code");
+	check(process_run(USER_RUN_STACK) == -EXCEPTION_PF, "it can't run its stack");
+	check(process_run(USER_HALT) == -EXCEPTION_GP, "it can't halt");
+	check(process_run(USER_PORT) == -EXCEPTION_GP, "it can't reach ports");
+	check(process_run(USER_WRITE_CR3) == -EXCEPTION_GP, "it can't load CR3");
+	check(process_run(USER_BAD_POINTER) == 0, "write() refuses a kernel address");
+	check(process_run(USER_KEEPS_REGISTERS) == 0, "a system call keeps registers and flags");
+}
+
+static void test_hyper(void)
+{
+	static const char text[] = "         this line went through the hypercall page\r\n";
+	static char copy[sizeof(text)];
+	int64_t before;
+
+	if (!hypercall_available()) {
+		print("  skip   no hypercall page: this is not Vitrine\n");
+		return;
+	}
+	memcpy(copy, text, sizeof(text));
+	check(hypercall(HYPERCALL_FEATURES, 0, 0) == hypercall_features(),
+	      "FEATURES agrees with the page's header");
+	check(hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(copy), sizeof(text) - 1) ==
+		      sizeof(text) - 1,
+	      "CONSOLE_WRITE writes all");
+	check(hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(copy), HYPERCALL_CONSOLE_MAX + 1) < 0,
+	      "CONSOLE_WRITE refuses more than its limit");
+	check(hypercall(HYPERCALL_CONSOLE_WRITE, 0xfffffffffffff000ull, 16) < 0,
+	      "CONSOLE_WRITE refuses what isn't RAM");
+	check(hypercall(HYPERCALL_YIELD, 0, 0) == 0, "YIELD returns");
+	check(hypercall((enum hypercall_number)0x7fffffff, 0, 0) < 0, "an unknown call is refused");
+	if (!(hypercall_features() & HYPERCALL_FEATURE_DOORBELL))
+		return;
+	before = hypercall(HYPERCALL_DOORBELL_COUNT, 1, 0);
+	hypercall_doorbell(1);
+	for (unsigned i = 0; i < 100 && hypercall(HYPERCALL_DOORBELL_COUNT, 1, 0) == before; i++)
+		sleep_ns(10 * MS);
+	check(before >= 0 && hypercall(HYPERCALL_DOORBELL_COUNT, 1, 0) == before + 1,
+	      "a doorbell is heard");
+	check(hypercall(HYPERCALL_DOORBELL_COUNT, HYPERCALL_DOORBELL_MAX, 0) < 0,
+	      "a doorbell that isn't there has no count");
+}
+
+static void write_to(void *at)
+{
+	*(volatile uint8_t *)at = 0;
+}
+
+static void run_at(void *at)
+{
+	((void (*)(void))at)();
+}
+
+static void undefined(void *unused)
+{
+	(void)unused;
+	asm volatile("ud2");
+}
+
+static void divide(void *by)
+{
+	asm volatile("divl %0" : : "r"(*(const uint32_t *)by), "a"(1), "d"(0));
+}
+
+static bool raises(void (*function)(void *), void *argument, uint64_t vector)
+{
+	struct trap_report report;
+
+	return trap_catch(function, argument, &report) && report.vector == vector;
+}
+
+static void test_trap(void)
+{
+	struct trap_report report = {0};
+	uint32_t zero = 0;
+
+	check(raises(undefined, NULL, EXCEPTION_UD), "ud2 raises #UD");
+	check(raises(divide, &zero, EXCEPTION_DE), "1/0 raises #DE");
+	check(raises(write_to, (void *)0x1234567812345678ull, EXCEPTION_GP),
+	      "a non-canonical address raises #GP");
+	check(trap_catch(write_to, (void *)0x10, &report) && report.vector == EXCEPTION_PF &&
+		      report.cr2 == 0x10 && (report.error & PF_WRITE),
+	      "a null pointer raises #PF, with its address in CR2");
+	check(raises(write_to, (uint8_t *)cpu_this() + CPU_AREA_STACK - 8, EXCEPTION_PF),
+	      "there is a guard page under the stack");
+}
+
+static void test_memory(void)
+{
+	static uint8_t code[] = {0xc3};
+	struct frame_stats before, after;
+	uint64_t frame[64];
+	bool good = true;
+
+	frame_stats_read(&before);
+	for (unsigned i = 0; i < 64; i++) {
+		frame[i] = frame_alloc();
+		good = good && frame[i] && frame[i] % PAGE_BYTES == 0;
+		if (frame[i])
+			*(uint64_t *)direct(frame[i]) = i;
+	}
+	for (unsigned i = 0; i < 64; i++)
+		good = good && *(uint64_t *)direct(frame[i]) == i;
+	for (unsigned i = 0; i < 64; i++)
+		frame_free(frame[i]);
+	frame_stats_read(&after);
+	check(good, "64 frames are distinct and writable");
+	check(before.free == after.free, "all of them came back");
+	check(raises(write_to, (void *)(uintptr_t)selftest_run, EXCEPTION_PF),
+	      "kernel code is read-only");
+	check(raises(write_to, direct((uint64_t)selftest_run - KERNEL_BASE), EXCEPTION_PF),
+	      "also in the direct map");
+	check(raises(run_at, code, EXCEPTION_PF), "kernel data is not executable");
+	check(raises(run_at, direct(image_gpa(code)), EXCEPTION_PF), "nor is the direct map");
+	if (machine.ram_count) {
+		const uint64_t last = machine.ram[machine.ram_count - 1].end - 8;
+
+		check(!trap_catch(write_to, direct(last), NULL), "the end of RAM is mapped");
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} test[] = {
+	{"boot", test_boot},	     {"smp", test_smp},	      {"timer", test_timer},
+	{"kvmclock", test_kvmclock}, {"memory", test_memory}, {"trap", test_trap},
+	{"user", test_user},	     {"hyper", test_hyper},
+};
+
+uint32_t selftest_run(const char *name)
+{
+	bool found = false;
+
+	passed = failed = 0;
+	for (unsigned i = 0; i < sizeof(test) / sizeof(test[0]); i++) {
+		if (strcmp(name, "all") && strcmp(name, test[i].name))
+			continue;
+		found = true;
+		print("test %s\n", test[i].name);
+		test[i].run();
+	}
+	check(found, "there is a test of this name");
+	print("self-test %s: %u passed, %u failed\n", name, passed, failed);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Frequencies in order of trust: published by CPUID, implied by kvmclock, measured with the PIT.
+ */
+#include "guest/time/clock.h"
+
+#include "guest/arch/cpu.h"
+#include "guest/arch/insn.h"
+#include "guest/hyper/hypervisor.h"
+#include "guest/hyper/pvclock.h"
+#include "guest/time/pit.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define KVM_LAPIC_HZ 1000000000ull /* KVM's bus clock unless it says otherwise */
+
+struct clock_info clock_info;
+static uint64_t ns_multiplier; /* ns = ticks * this >> 32 */
+static uint64_t tsc_at_boot;
+
+static void set_tsc(uint64_t hz, enum clock_source source)
+{
+	clock_info.tsc_hz = hz;
+	clock_info.tsc_source = source;
+}
+
+static void measure(void)
+{
+	uint64_t tsc_hz = 0, lapic_hz = 0;
+
+	if (pit_measure(&tsc_hz, &lapic_hz))
+		set_tsc(tsc_hz, CLOCK_PIT);
+	else
+		set_tsc(NS_PER_SECOND, CLOCK_ASSUMED);
+	if (!clock_info.lapic_hz)
+		clock_info.lapic_hz = lapic_hz ? lapic_hz : KVM_LAPIC_HZ;
+}
+
+void clock_init(struct cpu *cpu)
+{
+	uint32_t tsc_khz, lapic_khz;
+
+	hypervisor_frequencies(&tsc_khz, &lapic_khz);
+	clock_info.lapic_hz = lapic_khz * 1000ull;
+	if (tsc_khz)
+		set_tsc(tsc_khz * 1000ull, CLOCK_CPUID);
+	clock_info.kvmclock = pvclock_offered();
+	clock_start_cpu(cpu);
+	if (clock_info.kvmclock) {
+		if (!clock_info.tsc_hz)
+			set_tsc(pvclock_tsc_khz(&cpu->pvclock) * 1000, CLOCK_KVMCLOCK);
+		if (!clock_info.lapic_hz)
+			clock_info.lapic_hz = KVM_LAPIC_HZ;
+	}
+	if (!clock_info.tsc_hz || (!clock_info.lapic_hz && !cpu_features.tsc_deadline))
+		measure();
+	ns_multiplier = (NS_PER_SECOND << 32) / clock_info.tsc_hz;
+	tsc_at_boot = tsc_read();
+}
+
+void clock_start_cpu(struct cpu *cpu)
+{
+	if (clock_info.kvmclock)
+		pvclock_start(cpu);
+}
+
+uint64_t clock_tsc_to_ns(uint64_t ticks)
+{
+	return (uint64_t)((unsigned __int128)ticks * ns_multiplier >> 32);
+}
+
+uint64_t clock_ns(void)
+{
+	if (clock_info.kvmclock)
+		return pvclock_ns(&cpu_this()->pvclock);
+	return clock_tsc_to_ns(tsc_read() - tsc_at_boot);
+}
+
+const char *clock_source_name(enum clock_source source)
+{
+	static const char *const name[] = {"CPUID", "kvmclock", "PIT", "assumed"};
+
+	return name[source];
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Puts the board table to life. See machine.h.
+ */
+#include "board/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/console.h"
+#include "bus/bus.h"
+#include "dev/ioapic.h"
+#include "memory_map.h"
+
+#define DEVICE_MAX 32
+
+struct machine {
+	struct machine_setup setup;
+	struct board board;
+	struct gmem mem;
+	struct bus bus;
+	struct vm_control control;
+	struct vm *vm;
+	struct device *device[DEVICE_MAX];
+	unsigned device_count;
+	struct boot_entry entry;
+	struct boot_report report;
+};
+
+static int create_memory(struct machine *machine, char *err, size_t err_size)
+{
+	enum gmem_backing backing = machine->setup.hugepages ? GMEM_HUGETLB : GMEM_ANONYMOUS;
+	int error = gmem_create(&machine->mem, machine->board.memory_bytes, backing);
+
+	if (error)
+		snprintf(err, err_size, "can't reserve %llu MiB of guest RAM: %s%s",
+			 (unsigned long long)(machine->board.memory_bytes >> 20), strerror(-error),
+			 machine->setup.hugepages
+				 ? " (are there enough free pages in /proc/sys/vm/nr_hugepages?)"
+				 : "");
+	return error;
+}
+
+static int create_vm(struct machine *machine, char *err, size_t err_size)
+{
+	const struct vm_setup setup = {
+		.mem = &machine->mem,
+		.bus = &machine->bus,
+		.control = &machine->control,
+		.loop = machine->setup.loop,
+		.console = machine->setup.console,
+		.trace = machine->setup.trace,
+		.cpu_model = machine->setup.cpu_model,
+		.firmware = machine->setup.firmware,
+		.cpu_count = machine->board.cpu_count,
+		.split_irqchip = machine->board.irqchip == BOARD_IRQCHIP_SPLIT,
+		.verbose = machine->setup.verbose,
+	};
+
+	return vm_create(&setup, &machine->vm, err, err_size);
+}
+
+static int add_windows(struct machine *machine, const struct board_device *entry,
+		       struct device *dev)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < BOARD_WINDOW_MAX; i++)
+		if (entry->window[i].size_bytes)
+			error = bus_add(&machine->bus, entry->window[i].space,
+					entry->window[i].base, entry->window[i].size_bytes, dev, i);
+	return error;
+}
+
+static int create_device(struct machine *machine, const struct board_device *entry)
+{
+	struct device_setup setup = {
+		.loop = machine->setup.loop,
+		.mem = &machine->mem,
+		.control = &machine->control,
+		.console = machine->setup.console,
+		.board = &machine->board,
+	};
+	struct device *dev;
+	int error;
+
+	if (machine->device_count == DEVICE_MAX)
+		return -ENOSPC;
+	if (entry->irq != BOARD_NO_IRQ)
+		setup.irq = vm_irq_line(machine->vm, (unsigned)entry->irq);
+	error = device_create(entry->ops, entry->name, &setup, &dev);
+	if (error)
+		return error;
+	machine->device[machine->device_count++] = dev;
+	if (entry->ops == &ioapic_ops)
+		vm_connect_ioapic(machine->vm, dev);
+	return add_windows(machine, entry, dev);
+}
+
+/* The IOAPIC stands first in the table: the lines of the others are connected to it. */
+static int create_devices(struct machine *machine, char *err, size_t err_size)
+{
+	for (unsigned i = 0; i < board_table_count; i++) {
+		int error;
+
+		if (!board_has(&machine->board, &board_table[i]))
+			continue;
+		error = create_device(machine, &board_table[i]);
+		if (error) {
+			snprintf(err, err_size, "can't create device %s: %s", board_table[i].name,
+				 strerror(-error));
+			return error;
+		}
+	}
+	return 0;
+}
+
+static int load(struct machine *machine, char *err, size_t err_size)
+{
+	struct boot_error boot_error = {{0}};
+	int error;
+
+	machine->board.tsc_hz = vm_tsc_hz(machine->vm);
+	machine->board.hypercall_gpa = GPA_HYPERCALL_PAGE;
+	machine->board.hypercall_features = vm_hypercall_features(machine->vm);
+	error = boot_load(machine->setup.image, &machine->mem, &machine->board, &machine->entry,
+			  &machine->report, &boot_error);
+	if (error)
+		snprintf(err, err_size, "%s", boot_error.text);
+	return error ? -ENOEXEC : 0;
+}
+
+int machine_create(const struct machine_setup *setup, struct machine **out, char *err,
+		   size_t err_size)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	int error;
+
+	if (!machine) {
+		snprintf(err, err_size, "out of memory");
+		return -ENOMEM;
+	}
+	machine->setup = *setup;
+	machine->board = setup->board;
+	machine->control.wake = setup->ended;
+	machine->control.ctx = setup->ctx;
+	error = create_memory(machine, err, err_size);
+	if (!error)
+		error = create_vm(machine, err, err_size);
+	if (!error)
+		error = create_devices(machine, err, err_size);
+	if (!error)
+		error = load(machine, err, err_size);
+	if (error) {
+		machine_destroy(machine);
+		return error;
+	}
+	*out = machine;
+	return 0;
+}
+
+int machine_start(struct machine *machine, bool paused, char *err, size_t err_size)
+{
+	int error = vm_start(machine->vm, &machine->entry, paused);
+
+	if (error)
+		snprintf(err, err_size, "can't start the vCPUs: %s", strerror(-error));
+	return error;
+}
+
+int machine_stop(struct machine *machine)
+{
+	return vm_stop(machine->vm);
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (!machine)
+		return;
+	if (machine->setup.console)
+		console_connect(machine->setup.console, NULL);
+	while (machine->device_count > 0)
+		device_destroy(machine->device[--machine->device_count]);
+	vm_destroy(machine->vm);
+	gmem_destroy(&machine->mem);
+	free(machine);
+}
+
+void machine_press_power_button(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->device_count; i++)
+		if (machine->device[i]->ops->power_button)
+			machine->device[i]->ops->power_button(machine->device[i]);
+}
+
+const struct bus *machine_bus(const struct machine *machine)
+{
+	return &machine->bus;
+}
+
+struct vm *machine_vm(struct machine *machine)
+{
+	return machine->vm;
+}
+
+struct vm_control *machine_control(struct machine *machine)
+{
+	return &machine->control;
+}
+
+const struct boot_report *machine_boot_report(const struct machine *machine)
+{
+	return &machine->report;
+}

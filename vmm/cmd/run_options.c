@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The options of `vitrine run`: parsing, checks, and the help text.
+ */
+#include "cmd/run_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_MIN_BYTES (16ULL << 20)
+#define MEMORY_MAX_BYTES (512ULL << 30)
+#define STOP_TIMEOUT_DEFAULT_MS 10000
+
+enum {
+	OPT_KERNEL = 256,
+	OPT_INITRD,
+	OPT_CMDLINE,
+	OPT_NO_DEFAULT_CMDLINE,
+	OPT_FIRMWARE,
+	OPT_FLAT16,
+	OPT_KASLR,
+	OPT_CPU,
+	OPT_IRQCHIP,
+	OPT_HUGEPAGES,
+	OPT_SERIAL,
+	OPT_TIMEOUT,
+	OPT_STOP_TIMEOUT,
+	OPT_NO_REBOOT,
+	OPT_DEBUG_EXIT,
+	OPT_DRY_RUN,
+	OPT_STATS,
+	OPT_JSON,
+	OPT_TRACE,
+	OPT_GDB
+};
+
+static const struct option long_options[] = {
+	{"memory", required_argument, NULL, 'm'},
+	{"cpus", required_argument, NULL, 'c'},
+	{"kernel", required_argument, NULL, OPT_KERNEL},
+	{"initrd", required_argument, NULL, OPT_INITRD},
+	{"cmdline", required_argument, NULL, OPT_CMDLINE},
+	{"no-default-cmdline", no_argument, NULL, OPT_NO_DEFAULT_CMDLINE},
+	{"firmware", required_argument, NULL, OPT_FIRMWARE},
+	{"flat16", no_argument, NULL, OPT_FLAT16},
+	{"kaslr", required_argument, NULL, OPT_KASLR},
+	{"cpu", required_argument, NULL, OPT_CPU},
+	{"irqchip", required_argument, NULL, OPT_IRQCHIP},
+	{"hugepages", no_argument, NULL, OPT_HUGEPAGES},
+	{"serial", required_argument, NULL, OPT_SERIAL},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"stop-timeout", required_argument, NULL, OPT_STOP_TIMEOUT},
+	{"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
+	{"debug-exit", no_argument, NULL, OPT_DEBUG_EXIT},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+	{"stats", no_argument, NULL, OPT_STATS},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"trace", required_argument, NULL, OPT_TRACE},
+	{"gdb", required_argument, NULL, OPT_GDB},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+void run_options_help(void)
+{
+	fputs("Usage: vitrine run [options] [IMAGE]\n"
+	      "Runs IMAGE in a virtual machine; without one, the bundled guest.\n"
+	      "IMAGE is recognised: ELF with a PVH note (vmlinux), Linux bzImage (vmlinuz), the bundled guest.\n"
+	      "\n"
+	      "Machine\n"
+	      "  -m, --memory SIZE       guest RAM: 256M, 1G, … (256M; 16M to 512G)\n"
+	      "  -c, --cpus N            vCPUs (1)\n"
+	      "      --cpu MODEL         host, or baseline (the same on every x86-64-v2 host), then\n"
+	      "                          ,+feature or ,-feature with names as in /proc/cpuinfo (host)\n"
+	      "      --irqchip KIND      kernel: all of it in KVM; split: IOAPIC in Vitrine (kernel)\n"
+	      "      --hugepages         RAM from the reserved pages of /proc/sys/vm/nr_hugepages\n"
+	      "      --debug-exit        add isa-debug-exit: a write to port 0xf4 ends the VM\n"
+	      "Boot\n"
+	      "      --kernel IMAGE      same as IMAGE\n"
+	      "      --initrd FILE       initial RAM disk\n"
+	      "      --cmdline WORDS     kernel command line\n"
+	      "      --no-default-cmdline  don't add Vitrine's own words for Linux; --verbose shows them\n"
+	      "      --kaslr on|off      randomise where Linux is loaded (off)\n"
+	      "      --flat16            IMAGE is 16-bit code for 0000:7C00, started by the firmware\n"
+	      "      --firmware FILE     another firmware of 64 KiB for --flat16\n"
+	      "Console\n"
+	      "      --serial LINE       COM1: stdio, none, pty, file:PATH, unix:PATH (stdio)\n"
+	      "                          on a terminal Ctrl-A x quits, Ctrl-A h helps\n"
+	      "Ending\n"
+	      "      --timeout TIME      end the VM after 10, 10s, 500ms, 2m, …; status 10\n"
+	      "      --stop-timeout TIME how long a guest may take to power off after SIGTERM (10s)\n"
+	      "      --no-reboot         a guest's reset ends the VM; status 6\n"
+	      "Looking in\n"
+	      "      --stats             print counters at the end; with --json as JSON\n"
+	      "      --trace exits[=FILE]  one line per exit to userspace\n"
+	      "      --gdb unix:PATH|tcp:PORT[,wait]  let gdb attach; wait: before the first instruction\n"
+	      "      --dry-run           check everything, say what would run, run nothing\n"
+	      "  -v, --verbose           say what is being done\n"
+	      "  -h, --help\n"
+	      "\n"
+	      "Exit status: 0 power-off; odd: what the guest said through debug-exit, (v << 1) | 1;\n"
+	      "2 usage; 4 host; 6 reset with --no-reboot; 8 triple fault; 10 timeout; 12 guest panic.\n"
+	      "\n"
+	      "Examples:\n"
+	      "  vitrine run                                    the bundled guest\n"
+	      "  vitrine run -m 1G -c 4 /boot/vmlinuz --initrd rootfs.cpio --cmdline quiet\n"
+	      "  vitrine run --stats --cmdline test=all         the bundled guest's self-tests\n"
+	      "  vitrine run --flat16 --debug-exit hello.bin    16-bit code\n"
+	      "  vitrine run --gdb tcp:1234,wait                then: gdb -ex 'target remote :1234'\n",
+	      stdout);
+}
+
+static bool complain(const char *option, const char *value, const char *advice)
+{
+	fprintf(stderr, "vitrine run: %s %s: %s\n", option, value, advice);
+	return false;
+}
+
+static bool parse_memory(const char *value, struct run_options *options)
+{
+	if (parse_size(value, &options->memory_bytes) < 0)
+		return complain("--memory", value, "not a size; write 256M, 1G, …");
+	if (options->memory_bytes < MEMORY_MIN_BYTES || options->memory_bytes > MEMORY_MAX_BYTES)
+		return complain("--memory", value, "must be between 16M and 512G");
+	if (options->memory_bytes % 4096)
+		return complain("--memory", value, "must be a multiple of 4K");
+	return true;
+}
+
+static bool parse_cpus(const char *value, struct run_options *options)
+{
+	char *end;
+	long count = strtol(value, &end, 10);
+
+	if (end == value || *end || count < 1 || count > BOARD_CPU_MAX)
+		return complain("--cpus", value, "must be a number from 1 to 255");
+	options->cpu_count = (unsigned)count;
+	return true;
+}
+
+static bool parse_time(const char *option, const char *value, unsigned *ms)
+{
+	if (parse_duration(value, ms) < 0)
+		return complain(option, value, "not a time; write 10, 500ms, 2m, …");
+	return true;
+}
+
+static bool parse_choice(const char *option, const char *value, const char *first,
+			 const char *second, bool *is_second)
+{
+	char advice[64];
+
+	*is_second = strcmp(value, second) == 0;
+	if (*is_second || strcmp(value, first) == 0)
+		return true;
+	snprintf(advice, sizeof(advice), "must be %s or %s", first, second);
+	return complain(option, value, advice);
+}
+
+static bool parse_trace(const char *value, struct run_options *options)
+{
+	if (strncmp(value, "exits", 5) != 0 || (value[5] && value[5] != '='))
+		return complain("--trace", value, "must be exits or exits=FILE");
+	if (value[5] && !value[6])
+		return complain("--trace", value, "a file name is missing behind =");
+	options->trace_exits = true;
+	options->trace_file = value[5] ? value + 6 : NULL;
+	return true;
+}
+
+static bool set_image(const char *value, struct run_options *options)
+{
+	if (options->image)
+		return complain("IMAGE", value, "there is an image already; only one can run");
+	options->image = value;
+	return true;
+}
+
+/* One option; false after a complaint. */
+static bool take(int option, const char *value, struct run_options *o)
+{
+	bool second = false;
+
+	switch (option) {
+	case 'm': return parse_memory(value, o);
+	case 'c': return parse_cpus(value, o);
+	case 'v': return o->verbose = true;
+	case OPT_KERNEL: return set_image(value, o);
+	case OPT_INITRD: o->initrd = value; return true;
+	case OPT_CMDLINE: o->cmdline = value; return true;
+	case OPT_NO_DEFAULT_CMDLINE: return o->no_default_cmdline = true;
+	case OPT_FIRMWARE: o->firmware = value; return true;
+	case OPT_FLAT16: return o->flat16 = true;
+	case OPT_CPU: o->cpu = value; return true;
+	case OPT_HUGEPAGES: return o->hugepages = true;
+	case OPT_SERIAL: o->serial = value; return true;
+	case OPT_TIMEOUT: return parse_time("--timeout", value, &o->timeout_ms);
+	case OPT_STOP_TIMEOUT: return parse_time("--stop-timeout", value, &o->stop_timeout_ms);
+	case OPT_NO_REBOOT: return o->no_reboot = true;
+	case OPT_DEBUG_EXIT: return o->debug_exit = true;
+	case OPT_DRY_RUN: return o->dry_run = true;
+	case OPT_STATS: return o->stats = true;
+	case OPT_JSON: return o->json = o->stats = true;
+	case OPT_TRACE: return parse_trace(value, o);
+	case OPT_GDB: o->gdb = value; return true;
+	case OPT_KASLR:
+		if (!parse_choice("--kaslr", value, "off", "on", &second))
+			return false;
+		o->kaslr = second ? BOOT_KASLR_ON : BOOT_KASLR_OFF;
+		return true;
+	case OPT_IRQCHIP:
+		if (!parse_choice("--irqchip", value, "kernel", "split", &second))
+			return false;
+		o->irqchip = second ? BOARD_IRQCHIP_SPLIT : BOARD_IRQCHIP_KERNEL;
+		return true;
+	default: return false; /* getopt_long() has complained */
+	}
+}
+
+enum run_parse run_options_parse(int argc, char **argv, struct run_options *options)
+{
+	int option;
+
+	*options = (struct run_options){.cmdline = "",
+					.serial = "stdio",
+					.cpu = "host",
+					.memory_bytes = 256ULL << 20,
+					.cpu_count = 1,
+					.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS};
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "m:c:vh", long_options, NULL)) != -1) {
+		if (option == 'h')
+			return RUN_PARSE_HELP;
+		if (!take(option, optarg, options)) {
+			fprintf(stderr, "Try 'vitrine run --help'.\n");
+			return RUN_PARSE_ERROR;
+		}
+	}
+	for (; optind < argc; optind++)
+		if (!set_image(argv[optind], options))
+			return RUN_PARSE_ERROR;
+	if (options->flat16 && !options->image) {
+		fprintf(stderr, "vitrine run: --flat16 needs an IMAGE: a file of 16-bit code\n");
+		return RUN_PARSE_ERROR;
+	}
+	return RUN_PARSE_OK;
+}

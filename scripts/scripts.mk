@@ -8,5 +8,5 @@ setup-build setup-run setup-test setup-check: setup-%:
 # BENCH="--runs 5 --hist": more options
 bench-boot:
 	@scripts/setup test
-	$(Q)$(MAKE) --no-print-directory $(B)/vitrine
+	$(Q)$(MAKE) -s $(B)/vitrine
 	@tests/bench/bench-boot --vitrine $(B)/vitrine $(BENCH)

@@ -431,36 +431,57 @@ static void tsc_deadline_follows_the_machine(void **state)
 	}
 }
 
-/* Guests compute crystal_khz * EBX / EAX in 32 bits. */
-static void intel_frequency_is_exact_enough(void **state)
+/* Guests compute crystal_khz * EBX / EAX in 32 bits, and believe the result. */
+static void intel_frequency_is_exact_or_absent(void **state)
 {
-	static const uint64_t tsc_hz[] = {50000000,   1000000000, 2596122000, 2600000000,
-					  2893201111, 3700000000, 3999999999, 1};
+	struct cpuid_machine machine = four;
+	unsigned present = 0, absent = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < COUNT(tsc_hz); i++) {
-		struct cpuid_machine machine = four;
-
-		machine.tsc_hz = tsc_hz[i];
+	for (uint64_t khz = 50000; khz < 6000000; khz += 7919) {
+		machine.tsc_hz = khz * 1000;
 		struct kvm_cpuid2 *c = must_build(&hosts[0], "host", &machine, 0);
 		const struct kvm_cpuid_entry2 *e = cpuid_find(c, 0x15, 0);
 
-		if (tsc_hz[i] > 1000000) {
-			assert_non_null(e);
-			double got = (double)e->ecx * e->ebx / e->eax;
-			double error = (got - (double)tsc_hz[i]) / (double)tsc_hz[i];
+		present += !!e;
+		absent += !e;
+		if (e) {
+			double got = (double)e->ecx * e->ebx / e->eax, wanted = (double)khz * 1000;
 
-			assert_true(error < 1e-6 && error > -1e-6);
+			assert_true(got / wanted < 1 + 1e-5 && got / wanted > 1 - 1e-5);
 			assert_true((uint64_t)e->ecx / 1000 * e->ebx <= UINT32_MAX);
-			assert_int_equal(at(c, 0x16, 0)->eax, tsc_hz[i] / 1000000);
+			assert_int_equal(at(c, 0x16, 0)->eax, khz / 1000);
 		}
+		assert_int_equal(at(c, 0x40000010, 0)->eax, khz);
 		free(c);
 	}
-	struct cpuid_machine machine = {.cpu_count = 1};
-	struct kvm_cpuid2 *c = must_build(&hosts[0], "host", &machine, 0);
-	assert_null(cpuid_find(c, 0x15, 0));
-	assert_null(cpuid_find(c, 0x40000010, 0));
-	free(c);
+	assert_true(present > 50 * absent);
+}
+
+static void frequencies_at_the_edges(void **state)
+{
+	static const struct {
+		uint64_t tsc_hz;
+		uint32_t numerator, denominator; /* 0: no leaf 0x15 */
+	} cases[] = {
+		{2600000000, 13, 5}, {1000000000, 1, 1}, {50000000, 1, 20},  {2000100000, 0, 0},
+		{1, 0, 0},	     {0, 0, 0},		 {UINT64_MAX, 0, 0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct cpuid_machine machine = four;
+
+		machine.tsc_hz = cases[i].tsc_hz;
+		struct kvm_cpuid2 *c = must_build(&hosts[0], "host", &machine, 0);
+		const struct kvm_cpuid_entry2 *e = cpuid_find(c, 0x15, 0);
+
+		assert_int_equal(e ? e->ebx : 0, cases[i].numerator);
+		assert_int_equal(e ? e->eax : 0, cases[i].denominator);
+		assert_int_equal(!!cpuid_find(c, 0x16, 0), !!e);
+		assert_int_equal(!!cpuid_find(c, 0x40000010, 0), !!cases[i].tsc_hz);
+		free(c);
+	}
 }
 
 static void minimal_host_works(void **state)
@@ -543,29 +564,105 @@ static void says_what_the_host_lacks(void **state)
 	}
 }
 
-/* A host that says yes to everything, of either vendor: baseline shows the same. */
-static void baseline_is_one_set(void **state)
+/* A host that says yes to everything, of either vendor. entry: room for 128. */
+static struct host yes_host(struct kvm_cpuid_entry2 *entry, bool amd)
 {
-	struct kvm_cpuid_entry2 all[24] = {ROW(0, 0, 0, 0x1f, 0, 0, 0)};
-	struct kvm_cpuid2 *built[2];
-	unsigned count = 1;
+	unsigned n = 0;
+
+	for (uint32_t leaf = 0; leaf <= 0x24; leaf++)
+		for (uint32_t i = 0; i < (leaf == 4 || leaf == 7 ? 3 : 1); i++)
+			entry[n++] = (struct kvm_cpuid_entry2)ROW(leaf, i, 0, ~0u, ~0u, ~0u, ~0u);
+	for (uint32_t leaf = 0x80000000; leaf <= 0x80000022; leaf++)
+		entry[n++] = (struct kvm_cpuid_entry2)ROW(leaf, 0, 0, ~0u, ~0u, ~0u, ~0u);
+	for (uint32_t i = 1; i < 20; i++)
+		entry[n++] = (struct kvm_cpuid_entry2)ROW(0xd, i, 0, i == 1 ? ~0u : 64,
+							  i == 1 ? ~0u : 576 + 64 * i, ~0u, ~0u);
+	entry[n++] = (struct kvm_cpuid_entry2)ROW(0x40000001, 0, 0, ~0u, ~0u, ~0u, ~0u);
+	entry[1].ebx = 0x800; /* CLFLUSH line */
+	memcpy(&entry[0].ebx, amd ? "Auth" : "Genu", 4);
+	memcpy(&entry[0].edx, amd ? "enti" : "ineI", 4);
+	memcpy(&entry[0].ecx, amd ? "cAMD" : "ntel", 4);
+	return (struct host){amd ? "yes amd" : "yes intel", entry, n};
+}
+
+/* What must not get through, whatever KVM of some day offers. */
+static void filters_a_host_that_says_yes(void **state)
+{
+	static const uint32_t absent[] = {3,	      0x5,	  0x8,	      0x9,	 0xc,
+					  0xe,	      0xf,	  0x10,	      0x12,	 0x14,
+					  0x18,	      0x1a,	  0x1c,	      0x1d,	 0x80000009,
+					  0x8000000a, 0x8000001b, 0x8000001f, 0x80000020};
 
 	(void)state;
-	for (unsigned w = 0; w < CPUID_WORD_COUNT; w++)
-		if (w == 0 || cpuid_place[w].function != cpuid_place[w - 1].function ||
-		    cpuid_place[w].index != cpuid_place[w - 1].index)
-			all[count++] = (struct kvm_cpuid_entry2)ROW(cpuid_place[w].function,
-								    cpuid_place[w].index, 1, ~0u,
-								    ~0u, ~0u, ~0u);
-	all[count++] = (struct kvm_cpuid_entry2)ROW(0xd, 0, 1, ~0u, ~0u, ~0u, ~0u);
-	all[count++] = (struct kvm_cpuid_entry2)ROW(0x8000001d, 0, 1, ~0u, ~0u, ~0u, ~0u);
-	for (unsigned v = 0; v < 2; v++) {
-		const struct host host = {v ? "amd" : "intel", all, count};
+	for (unsigned amd = 0; amd < 2; amd++) {
+		struct kvm_cpuid_entry2 entry[128];
+		struct host host = yes_host(entry, amd);
+		struct kvm_cpuid2 *c = must_build(&host, "host", &four, 1);
 
-		memcpy(&all[0].ebx, v ? "Auth" : "Genu", 4);
-		memcpy(&all[0].edx, v ? "enti" : "ineI", 4);
-		memcpy(&all[0].ecx, v ? "cAMD" : "ntel", 4);
-		built[v] = must_build(&host, "baseline", &four, 0);
+		check_order(c);
+		check_features(c, &host);
+		check_topology(c, 4, 1);
+		check_xsave(c);
+		for (unsigned i = 0; i < COUNT(absent); i++)
+			assert_null(cpuid_find(c, absent[i], 0));
+		assert_int_equal(at(c, 1, 0)->ebx >> 16 & 0xff, 4);
+		assert_int_equal(at(c, 6, 0)->eax, 4);
+		assert_int_equal(at(c, 6, 0)->ecx, 0);
+		assert_int_equal(at(c, 0x80000007, 0)->ebx, 0);
+		assert_int_equal(at(c, 0x80000007, 0)->edx, 0x100);
+		assert_int_equal(at(c, 0x80000008, 0)->ecx, amd ? 0x2003 : 0);
+		assert_int_equal(at(c, 0xd, 0)->eax, 0x2e7);
+		assert_int_equal(at(c, 0xd, 1)->ecx, 0x1800);
+		assert_int_equal(!!cpuid_find(c, 2, 0), !amd);
+		assert_int_equal(!!cpuid_find(c, 4, 0), !amd);
+		assert_int_equal(!!cpuid_find(c, 0xa, 0), !amd);
+		assert_int_equal(!!cpuid_find(c, 0x1f, 0), !amd);
+		assert_int_equal(!!cpuid_find(c, 0x8000001d, 0), amd);
+		assert_int_equal(!!cpuid_find(c, 0x80000022, 0), amd);
+		assert_int_equal(!(at(c, 0x80000001, 0)->edx & CPUID_E1_EDX_REPEATED), !amd);
+		assert_true(shows(c, "avx512f") && shows(c, "pku") && shows(c, "shstk"));
+		free(c);
+		c = must_build(&host, "baseline", &four, 1);
+		assert_null(cpuid_find(c, 0xa, 0));
+		assert_null(cpuid_find(c, 0x80000022, 0));
+		free(c);
+	}
+}
+
+/* The bits say AVX-512, AVX, PKU; the XSAVE area has no place for them. */
+static void features_without_state_are_hidden(void **state)
+{
+	static const struct {
+		uint32_t xcr0;
+		const char *hidden, *shown;
+	} cases[] = {{0x267, "avx512f", "avx2"}, {0x2e3, "avx", "pku"}, {0xe7, "pku", "avx512f"}};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct kvm_cpuid_entry2 entry[128];
+		struct host host = yes_host(entry, false);
+
+		for (unsigned k = 0; k < host.count; k++)
+			if (entry[k].function == 0xd && entry[k].index == 0)
+				entry[k].eax = cases[i].xcr0;
+		struct kvm_cpuid2 *c = must_build(&host, "host", &four, 0);
+		assert_false(shows(c, cases[i].hidden));
+		assert_true(shows(c, cases[i].shown));
+		check_xsave(c);
+		free(c);
+	}
+}
+
+static void baseline_is_one_set(void **state)
+{
+	struct kvm_cpuid2 *built[2];
+
+	(void)state;
+	for (unsigned amd = 0; amd < 2; amd++) {
+		struct kvm_cpuid_entry2 entry[128];
+		struct host host = yes_host(entry, amd);
+
+		built[amd] = must_build(&host, "baseline", &four, 0);
 	}
 	for (unsigned w = 0; w < CPUID_WORD_COUNT; w++) {
 		uint32_t topology = w == CPUID_E1_ECX ? BIT(CPUID_CMP_LEGACY) | BIT(CPUID_TOPOEXT)
@@ -642,11 +739,14 @@ int main(void)
 		cmocka_unit_test(one_cpu_has_no_ht),
 		cmocka_unit_test(kvm_leaves),
 		cmocka_unit_test(tsc_deadline_follows_the_machine),
-		cmocka_unit_test(intel_frequency_is_exact_enough),
+		cmocka_unit_test(intel_frequency_is_exact_or_absent),
+		cmocka_unit_test(frequencies_at_the_edges),
 		cmocka_unit_test(minimal_host_works),
 		cmocka_unit_test(minus_takes_what_needs_it),
 		cmocka_unit_test(plus_brings_what_it_needs),
 		cmocka_unit_test(says_what_the_host_lacks),
+		cmocka_unit_test(filters_a_host_that_says_yes),
+		cmocka_unit_test(features_without_state_are_hidden),
 		cmocka_unit_test(baseline_is_one_set),
 		cmocka_unit_test(refuses_broken_tables),
 		cmocka_unit_test(prints_names),

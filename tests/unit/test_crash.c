@@ -194,7 +194,7 @@ static void disassembles(void **state)
 	} cases[] = {
 		{16, "\xb8\x34\x12\xf4", 4, 2, "mov ax, 0x1234"},
 		{32, "\xb8\x78\x56\x34\x12\xf4", 6, 2, "mov eax, 0x12345678"},
-		{64, "\x0f\x05", 2, 1, "syscall"},
+		{64, "\x0f\x05", 2, 1, "syscall\n"},
 		{64, "\x90\x90\x90\x90\x90", 5, 3, "nop"}, /* line_max */
 		{64, "\x06", 1, 0, ""},			   /* push es: not in 64-bit mode */
 		{64, "\x48\xb8\x01", 3, 0, ""},		   /* cut off */

@@ -153,6 +153,16 @@ static void formats_each_kind(void **state)
 	}
 }
 
+static void end_may_be_unknown(void **state)
+{
+	struct trace_exit exit = {.start_ns = 2500, .reason = EXIT_HLT};
+	char line[256];
+
+	(void)state;
+	trace_format(&exit, 1000, line, sizeof(line));
+	assert_string_equal(line, "0             1.500          -  hlt");
+}
+
 static void cuts_off_what_does_not_fit(void **state)
 {
 	struct trace_exit exit = {
@@ -342,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats_each_kind),
+		cmocka_unit_test(end_may_be_unknown),
 		cmocka_unit_test(cuts_off_what_does_not_fit),
 		cmocka_unit_test(knows_places),
 		cmocka_unit_test(lines_never_mix_nor_get_lost),

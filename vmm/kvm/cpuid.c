@@ -20,6 +20,7 @@
 
 #define LEAF_KVM_FREQUENCY 0x40000010u /* kHz of TSC and LAPIC timer */
 #define NUMERATOR_MAX 4000u	       /* guests multiply it by kHz in 32 bits (leaf 0x15) */
+#define FREQUENCY_PRECISION 100000u    /* as good as a crystal is: 10 ppm */
 
 struct build {
 	const struct cpuid_model *model;
@@ -246,18 +247,22 @@ static void approximate(uint64_t value, uint64_t unit, uint32_t *numerator, uint
 	*denominator = (uint32_t)d[1];
 }
 
-/* Intel's own leaves: 0x15 (TSC = crystal * EBX / EAX; the crystal drives the LAPIC timer), 0x16. */
+/* Intel's own leaves: 0x15 (TSC = crystal * EBX / EAX; the crystal drives the LAPIC timer), 0x16. Left
+ * out where no small fraction is near enough: a guest believes them and measures no more. */
 static int append_intel_frequencies(struct build *b)
 {
-	uint32_t lapic_hz = b->machine->lapic_hz;
-	uint32_t mhz = (uint32_t)(b->machine->tsc_hz / 1000000);
-	struct kvm_cpuid_entry2 crystal = {.function = 0x15, .ecx = lapic_hz};
-	struct kvm_cpuid_entry2 base = {.function = 0x16, .eax = mhz, .ebx = mhz};
+	uint64_t tsc_hz = b->machine->tsc_hz, crystal_hz = b->machine->lapic_hz;
+	struct kvm_cpuid_entry2 crystal = {.function = 0x15, .ecx = (uint32_t)crystal_hz};
+	struct kvm_cpuid_entry2 base = {.function = 0x16, .ecx = (uint32_t)(crystal_hz / 1000000)};
 
-	approximate(b->machine->tsc_hz, lapic_hz, &crystal.ebx, &crystal.eax);
-	base.ecx = lapic_hz / 1000000;
+	approximate(tsc_hz, crystal_hz, &crystal.ebx, &crystal.eax);
 	if (!crystal.eax || !crystal.ebx)
 		return 0;
+	uint64_t said_hz = crystal_hz * crystal.ebx / crystal.eax;
+	uint64_t error_hz = said_hz > tsc_hz ? said_hz - tsc_hz : tsc_hz - said_hz;
+	if (error_hz > tsc_hz / FREQUENCY_PRECISION)
+		return 0;
+	base.eax = base.ebx = (uint32_t)(tsc_hz / 1000000);
 	int err = append(b, crystal);
 	return err ? err : append(b, base);
 }

@@ -7,6 +7,7 @@
 #include "kvm/cpuid.h"
 
 #define XSAVE_LEGACY_BYTES 576u /* x87, SSE and the header */
+#define XSTATE_CET (3u << 11)	/* supervisor state: in IA32_XSS, not in XCR0 */
 
 /* Parts of the XSAVE area that the features left over need (SDM vol. 1 §13.1). */
 static uint64_t xstate_allowed(const struct cpuid_features *f)
@@ -20,7 +21,7 @@ static uint64_t xstate_allowed(const struct cpuid_features *f)
 	if (cpuid_has(f, CPUID_PKU))
 		mask |= 1u << 9;
 	if (cpuid_has(f, CPUID_SHSTK) || cpuid_has(f, CPUID_IBT))
-		mask |= 3u << 11; /* supervisor state, in IA32_XSS */
+		mask |= XSTATE_CET;
 	return mask;
 }
 
@@ -46,7 +47,7 @@ bool cpuid_xsave_shape(struct kvm_cpuid_entry2 *e, const struct cpuid_features *
 	if (!cpuid_has(features, CPUID_XSAVE))
 		return false;
 	if (e->index == 0) {
-		e->eax &= (uint32_t)allowed;
+		e->eax &= (uint32_t)allowed & ~XSTATE_CET;
 		e->edx &= (uint32_t)(allowed >> 32);
 		e->ebx = XSAVE_LEGACY_BYTES; /* XCR0 = 1 at reset; KVM follows the guest's XCR0 */
 		e->ecx = xsave_bytes(supported, (uint64_t)e->edx << 32 | e->eax);
@@ -56,7 +57,7 @@ bool cpuid_xsave_shape(struct kvm_cpuid_entry2 *e, const struct cpuid_features *
 		bool xss = cpuid_has(features, CPUID_XSAVES);
 
 		e->ebx = XSAVE_LEGACY_BYTES;
-		e->ecx = xss ? e->ecx & (uint32_t)allowed : 0;
+		e->ecx = xss ? e->ecx & (uint32_t)allowed & XSTATE_CET : 0;
 		e->edx = 0;
 		return true;
 	}

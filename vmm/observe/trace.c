@@ -163,13 +163,18 @@ int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *
 {
 	struct line line = {buf, size_bytes, 0};
 	uint64_t since = exit->start_ns - start_of_run_ns;
-	uint64_t took = exit->end_ns - exit->start_ns;
 
 	if (!size_bytes)
 		return 0;
-	add(&line, "%-4u  %9" PRIu64 ".%03u %6" PRIu64 ".%03u  %-14s  ", exit->vcpu, since / 1000,
-	    (unsigned)(since % 1000), took / 1000, (unsigned)(took % 1000),
-	    exit_reason_name(exit->reason));
+	add(&line, "%-4u  %9" PRIu64 ".%03u ", exit->vcpu, since / 1000, (unsigned)(since % 1000));
+	if (exit->end_ns >= exit->start_ns) {
+		uint64_t took = exit->end_ns - exit->start_ns;
+
+		add(&line, "%6" PRIu64 ".%03u", took / 1000, (unsigned)(took % 1000));
+	} else {
+		add(&line, "%10s", "-");
+	}
+	add(&line, "  %-14s  ", exit_reason_name(exit->reason));
 	add_what(&line, exit);
 	while (ends_in_space(&line))
 		line.used--;

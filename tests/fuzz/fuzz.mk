@@ -12,3 +12,20 @@ build/fuzz/fuzz_dev: $(FUZZ_DEV_SRC) $(wildcard vmm/dev/*.h tests/unit/dev_fake.
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_DEV_SRC)
+
+# make fuzz-boot  libFuzzer over the loaders; run build/fuzz/fuzz_boot -max_len=65536 -max_total_time=180
+
+# The target includes kernel_cache.c itself, to get at the layout of an entry.
+FUZZ_BOOT_SRC := tests/fuzz/fuzz_boot.c vmm/kvm/gmem.c \
+	$(filter-out vmm/boot/kernel_cache.c,$(wildcard vmm/boot/*.c)) \
+	$(filter-out vmm/board/machine.c,$(wildcard vmm/board/*.c)) $(wildcard vmm/bus/*.c vmm/dev/*.c vmm/loop/*.c vmm/backend/*.c)
+
+.PHONY: fuzz-boot
+fuzz-boot: build/fuzz/fuzz_boot
+
+build/fuzz/fuzz_boot: $(FUZZ_BOOT_SRC) vmm/boot/kernel_cache.c tests/unit/boot_images.h
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread -ffunction-sections \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wl,--gc-sections \
+		-o $@ $(FUZZ_BOOT_SRC) -lfdt -llz4 -lzstd -llzma -lz

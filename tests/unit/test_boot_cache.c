@@ -228,6 +228,14 @@ static void test_unusable_directory(void **state)
 	}
 }
 
+static int unlink_key(const struct cache *cache)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%s/key", cache->dir);
+	return unlink(path);
+}
+
 static void *boot_many(void *ctx)
 {
 	struct cache *cache = ctx;
@@ -326,6 +334,99 @@ static void test_old_temporaries(void **state)
 	assert_int_equal(access(new_path, F_OK), 0);
 }
 
+/* --- files that are known --- */
+
+/* Any difference in a file's identity makes it unknown; a file changed a moment ago isn't
+ * remembered. */
+static void test_identity(void **state)
+{
+	struct cache *cache = *state;
+	const struct kernel_id id = {.hash = {{9, 9}}, .len_bytes = 1000};
+	const struct stat file = {.st_dev = 1,
+				  .st_ino = 2,
+				  .st_size = 3,
+				  .st_mtim = {.tv_sec = 4, .tv_nsec = 5},
+				  .st_ctim = {.tv_sec = 6, .tv_nsec = 7}};
+	struct kernel_layout layout;
+	struct stat other[8];
+	struct gmem mem;
+	int fd;
+
+	assert_int_equal(gmem_create(&mem, 4 * MIB, GMEM_ANONYMOUS), 0);
+	add_entry(cache, &mem, 9, 3 * MIB);
+	for (unsigned i = 0; i < 8; i++)
+		other[i] = file;
+	clock_gettime(CLOCK_REALTIME, &other[0].st_ctim);
+	other[1].st_ctim = (struct timespec){.tv_sec = other[0].st_ctim.tv_sec - 1};
+	kernel_cache_remember(cache->dir, &other[0], &id);
+	kernel_cache_remember(cache->dir, &other[1], &id);
+	assert_int_equal(count_files(cache, ".file", NULL), 0);
+	kernel_cache_remember(cache->dir, &file, &id);
+	assert_int_equal(count_files(cache, ".file", NULL), 1);
+	fd = kernel_cache_open_known(cache->dir, &file, &layout);
+	assert_true(fd >= 0 && layout.gpa == GPA_HIGH_RAM);
+	close(fd);
+	other[0] = other[1] = file;
+	other[0].st_dev++;
+	other[1].st_ino++;
+	other[2].st_size++;
+	other[3].st_mtim.tv_sec++;
+	other[4].st_mtim.tv_nsec++;
+	other[5].st_ctim.tv_sec++;
+	other[6].st_ctim.tv_nsec++;
+	other[7].st_ctim.tv_nsec--;
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(kernel_cache_open_known(cache->dir, &other[i], &layout), -ENOENT);
+	/* The link goes when its entry has gone. */
+	add_entry(cache, &mem, 10, MIB);
+	add_entry(cache, &mem, 11, MIB);
+	assert_int_equal(kernel_cache_open_known(cache->dir, &file, &layout), -ENOENT);
+	assert_int_equal(count_files(cache, ".file", NULL), 0);
+	gmem_destroy(&mem);
+}
+
+/* A kernel replaced in place by one of the same size, its time of modification set back. */
+static void test_rewritten_in_place(void **state)
+{
+	struct cache *cache = *state;
+	struct blob elf = make_elf(WITH_PVH), image = blob_new(32768), other = blob_new(32768);
+	struct blob packed;
+	struct rig *rig;
+	struct stat status;
+
+	elf.bytes[KERNEL_TEXT_OFFSET + 100] ^= 1;
+	packed = make_packed_bzimage(PAYLOAD_LZ4, &elf);
+	assert_true(packed.len < other.len && cache->image.len < image.len);
+	memcpy(image.bytes, cache->image.bytes, cache->image.len);
+	memcpy(other.bytes, packed.bytes, packed.len);
+	rig = rig_new(&image, 64 * MIB);
+	rig->options.cache_dir = cache->dir;
+	usleep(300000); /* until the file has been at rest for long enough */
+	assert_int_equal(rig_boot(rig), 0);
+	assert_int_equal(count_files(cache, ".file", NULL), 1);
+	boot_image_close(rig->image);
+	gmem_destroy(&rig->mem);
+	gmem_create(&rig->mem, 64 * MIB, GMEM_ANONYMOUS);
+	assert_int_equal(unlink_key(cache), 0); /* so that only the file's identity can find it */
+	assert_int_equal(rig_boot(rig), 0);
+	assert_true(rig->report.cache_hit && rig_has_kernel(rig, &cache->elf, 0));
+
+	boot_image_close(rig->image);
+	gmem_destroy(&rig->mem);
+	gmem_create(&rig->mem, 64 * MIB, GMEM_ANONYMOUS);
+	assert_int_equal(fstat(rig->fd, &status), 0);
+	assert_int_equal(pwrite(rig->fd, other.bytes, other.len, 0), other.len);
+	struct timespec times[2] = {status.st_atim, status.st_mtim};
+	assert_int_equal(futimens(rig->fd, times), 0);
+	assert_int_equal(rig_boot(rig), 0);
+	assert_true(!rig->report.cache_hit && rig_has_kernel(rig, &elf, 0));
+	rig_free(rig);
+	free(packed.bytes);
+	free(image.bytes);
+	free(other.bytes);
+	free(elf.bytes);
+}
+
 /* --- the sums --- */
 
 static void test_content_hash(void **state)
@@ -404,6 +505,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_writers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_temporaries, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_identity, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rewritten_in_place, setup, teardown),
 		cmocka_unit_test(test_content_hash),
 		cmocka_unit_test(test_hash_lengths),
 	};

@@ -161,15 +161,13 @@ static void fill_e820(struct load *load, struct boot_params *params)
  * later; older ones skip the type). 0: none. */
 static uint64_t write_rng_seed(struct load *load)
 {
-	struct {
-		struct setup_data head;
-		uint8_t seed[RNG_SEED_BYTES];
-	} node = {.head = {.type = SETUP_RNG_SEED, .len = RNG_SEED_BYTES}};
-	bool have = getrandom(node.seed, sizeof node.seed, 0) == (ssize_t)sizeof node.seed;
+	const struct setup_data head = {.type = SETUP_RNG_SEED, .len = RNG_SEED_BYTES};
+	uint8_t *seed = gmem_slice(load->mem, GPA_SETUP_DATA + sizeof head, RNG_SEED_BYTES);
 
-	have = have && !gmem_write(load->mem, GPA_SETUP_DATA, &node, sizeof node);
-	explicit_bzero(&node, sizeof node);
-	return have ? GPA_SETUP_DATA : 0;
+	if (!seed || gmem_write(load->mem, GPA_SETUP_DATA, &head, sizeof head) ||
+	    getrandom(seed, RNG_SEED_BYTES, 0) != RNG_SEED_BYTES)
+		return 0;
+	return GPA_SETUP_DATA;
 }
 
 static int write_boot_params(struct load *load, const struct vmlinux *vmlinux)

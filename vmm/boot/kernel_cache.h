@@ -8,6 +8,7 @@
 #define VITRINE_BOOT_KERNEL_CACHE_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "boot/hash.h"
 #include "kvm/gmem.h"
@@ -48,6 +49,14 @@ int kernel_cache_key(const char *dir, uint64_t *key);
 /* Opens the entry and checks its header. Returns a descriptor, or -errno: there is no (good)
  * entry. */
 int kernel_cache_open(const char *dir, const struct kernel_id *id, struct kernel_layout *layout);
+
+/* The same without hashing: opens the entry that the file has been remembered for. The file must
+ * be the same, and unchanged to the nanosecond. */
+int kernel_cache_open_known(const char *dir, const struct stat *file, struct kernel_layout *layout);
+
+/* Remembers that file holds payload id, unless it was changed so recently that another change
+ * might go unnoticed. */
+void kernel_cache_remember(const char *dir, const struct stat *file, const struct kernel_id *id);
 
 /* Copies all runs to mem, displaced by delta, and checks them. -EBADMSG: the entry is damaged;
  * what was written is zero again. */

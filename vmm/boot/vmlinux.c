@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel inside a bzImage. With a warm cache: hash the payload, read the runs of the entry
- * straight into guest RAM, check them. Without: unpack into a mapping that lives only as long,
- * copy what is not zero, add the entry. Then, in both cases, relocate in place.
+ * The kernel inside a bzImage. With a warm cache: find the entry, read its runs straight into
+ * guest RAM, check them. Without: unpack into a mapping that lives only as long, copy what is not
+ * zero, add the entry. Then, in both cases, relocate in place.
  */
 #include "boot/vmlinux.h"
 
@@ -19,7 +19,8 @@
 #define UNPACKED_BYTES_MIN 4096u
 #define UNPACKED_BYTES_MAX (512u << 20) /* ten times a distribution's kernel */
 #define SIZE_TRAILER_BYTES 4		/* the build appends the unpacked size to the payload */
-#define RUN_GAP_BYTES (64u << 10)	/* zeros worth a run of their own */
+#define PAYLOAD_HEAD_BYTES 16
+#define RUN_GAP_BYTES (64u << 10) /* zeros worth a run of their own */
 
 /* One placing of one payload. */
 struct placing {
@@ -96,27 +97,45 @@ static int place_cached(struct placing *p, int fd)
 }
 
 /* 0, -ENOENT: not in the cache (or damaged), or an error that is filled in. */
-static int try_cache(struct placing *p)
+static int try_entry(struct placing *p, int fd)
 {
-	const char *dir = p->load->image->options.cache_dir;
+	int err;
+
+	if (fd < 0)
+		return -ENOENT;
+	err = place_cached(p, fd);
+	close(fd);
+	p->vmlinux->cache_hit = !err;
+	return err == -EBADMSG ? -ENOENT : err;
+}
+
+/* By the file's identity: nothing of the payload is read. */
+static int try_cache_by_file(struct placing *p)
+{
+	const struct boot_image *image = p->load->image;
+
+	if (!image->options.cache_dir)
+		return -ENOENT;
+	return try_entry(p, kernel_cache_open_known(image->options.cache_dir, &image->file.opened,
+						    &p->layout));
+}
+
+static int try_cache_by_content(struct placing *p)
+{
+	const struct boot_image *image = p->load->image;
+	const char *dir = image->options.cache_dir;
 	uint64_t key[HASH_KEY_BYTES / sizeof(uint64_t)];
+	int err;
 
 	if (!dir || p->payload_bytes > HASH_INPUT_MAX || kernel_cache_key(dir, key))
 		return -ENOENT;
 	p->id = (struct kernel_id){content_hash(key, p->payload, p->payload_bytes),
 				   p->payload_bytes};
 	p->has_id = true;
-
-	int fd = kernel_cache_open(dir, &p->id, &p->layout);
-
-	if (fd < 0)
-		return -ENOENT;
-
-	int err = place_cached(p, fd);
-
-	close(fd);
-	p->vmlinux->cache_hit = !err;
-	return err == -EBADMSG ? -ENOENT : err;
+	err = try_entry(p, kernel_cache_open(dir, &p->id, &p->layout));
+	if (!err)
+		kernel_cache_remember(dir, &image->file.opened, &p->id);
+	return err;
 }
 
 /* --- unpacked --- */
@@ -197,9 +216,11 @@ static int place_unpacked(struct placing *p, const uint8_t *unpacked, uint64_t u
 		err = copy_kernel(p, unpacked, &elf);
 	if (!err)
 		err = image_file_check_unchanged(&image->file, p->load->error);
-	if (!err && p->has_id) /* a cache that can't be written costs time only */
-		kernel_cache_add(image->options.cache_dir, &p->id, &p->layout, p->load->mem,
-				 p->bases.physical_delta, table, KERNEL_CACHE_BYTES_MAX);
+	/* A cache that can't be written costs time only. */
+	if (!err && p->has_id &&
+	    !kernel_cache_add(image->options.cache_dir, &p->id, &p->layout, p->load->mem,
+			      p->bases.physical_delta, table, KERNEL_CACHE_BYTES_MAX))
+		kernel_cache_remember(image->options.cache_dir, &image->file.opened, &p->id);
 	return err ? err : relocate(p, table);
 }
 
@@ -234,45 +255,58 @@ static int unpack_and_place(struct placing *p)
 	return err;
 }
 
-static int place_payload(struct placing *p)
+/* Maps the image for as long as its payload is needed. */
+static int place_from_image(struct placing *p)
 {
-	struct vmlinux *vmlinux = p->vmlinux;
-	int err;
+	const struct boot_image *image = p->load->image;
+	const uint8_t *bytes = image_file_map(&image->file, IMAGE_FILE_WHOLE, p->load->error);
+	int err = -ENOENT;
 
-	vmlinux->format = payload_format(p->payload, p->payload_bytes);
-	if (!payload_can_unpack(vmlinux->format))
-		return -ENOTSUP;
-	if (vmlinux->format == PAYLOAD_ELF) {
-		err = place_unpacked(p, p->payload, p->payload_bytes);
-	} else {
-		err = try_cache(p);
+	if (!bytes)
+		return -ENOMEM;
+	p->payload = bytes + image->bzimage.payload_offset;
+	if (p->vmlinux->format != PAYLOAD_ELF) {
+		err = try_cache_by_content(p);
 		if (err == -ENOENT)
 			err = unpack_and_place(p);
+	} else {
+		err = place_unpacked(p, p->payload, p->payload_bytes);
 	}
-	vmlinux->gpa = p->layout.gpa + p->bases.physical_delta;
-	vmlinux->span_bytes = p->layout.span_bytes;
-	vmlinux->entry_gpa = p->layout.entry_gpa + p->bases.physical_delta;
-	vmlinux->virtual_delta = p->bases.virtual_delta;
+	munmap((void *)(uintptr_t)bytes, image->file.size_bytes);
 	return err;
+}
+
+static int recognise_payload(struct placing *p)
+{
+	const struct boot_image *image = p->load->image;
+	uint8_t head[PAYLOAD_HEAD_BYTES];
+	int err = image_file_read(&image->file, image->bzimage.payload_offset, head, sizeof head,
+				  p->load->error);
+
+	if (err)
+		return err;
+	p->vmlinux->format = payload_format(head, sizeof head);
+	return payload_can_unpack(p->vmlinux->format) ? 0 : -ENOTSUP;
 }
 
 int vmlinux_load(struct load *load, uint64_t ceiling, struct vmlinux *vmlinux)
 {
-	const struct bzimage *bz = &load->image->bzimage;
-	const struct image_file *file = &load->image->file;
-	const uint8_t *bytes = image_file_map(file, IMAGE_FILE_WHOLE, load->error);
 	struct placing p = {.load = load,
 			    .vmlinux = vmlinux,
-			    .payload = bytes + bz->payload_offset,
-			    .payload_bytes = bz->payload_bytes,
+			    .payload_bytes = load->image->bzimage.payload_bytes,
 			    .ceiling = ceiling};
+	int err;
 
 	*vmlinux = (struct vmlinux){0};
-	if (!bytes)
-		return -ENOMEM;
-
-	int err = place_payload(&p);
-
-	munmap((void *)(uintptr_t)bytes, file->size_bytes);
+	err = recognise_payload(&p);
+	if (err)
+		return err;
+	err = try_cache_by_file(&p);
+	if (err == -ENOENT)
+		err = place_from_image(&p);
+	vmlinux->gpa = p.layout.gpa + p.bases.physical_delta;
+	vmlinux->span_bytes = p.layout.span_bytes;
+	vmlinux->entry_gpa = p.layout.entry_gpa + p.bases.physical_delta;
+	vmlinux->virtual_delta = p.bases.virtual_delta;
 	return err;
 }

@@ -18,12 +18,12 @@ struct fdt_value {
 };
 
 struct fdt {
-	const uint8_t *blob;
-	uint32_t struct_at, struct_end;	  /* what is left of the structure block */
-	uint32_t strings_at, strings_end; /* offsets in the blob */
-	unsigned depth;			  /* 1 inside the root */
-	const char *name;		  /* of the node or property of the last event */
-	struct fdt_value value;		  /* of the property */
+	const uint8_t *at, *end; /* what is left of the structure block */
+	const char *strings;
+	uint32_t strings_bytes;
+	unsigned depth;		/* 1 inside the root */
+	const char *name;	/* of the node or property of the last event */
+	struct fdt_value value; /* of the property */
 };
 
 /* Checks the header of a blob of at most max_bytes. */

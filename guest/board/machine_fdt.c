@@ -24,12 +24,6 @@ struct names {
 	const char *reg, *compatible, *interrupts;
 };
 
-/* Most strings differ in their first character, and a call costs more than this look. */
-static inline bool same(const char *a, const char *b)
-{
-	return *a == *b && !strcmp(a, b);
-}
-
 static void found_port(const struct node *node, uint16_t *port)
 {
 	const uint32_t number = fdt_cell(&node->reg, 1);
@@ -95,9 +89,11 @@ static void finish_node(const struct node *node, bool ram_from_fdt)
 {
 	const struct fdt_value *reg = &node->reg;
 
+	if (!reg->bytes)
+		return;
 	for (const char *s = NULL; (s = fdt_string_after(&node->compatible, s));)
 		for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-			if (same(s, known[i].compatible)) {
+			if (*s == *known[i].compatible && !strcmp(s, known[i].compatible)) {
 				known[i].found(node);
 				return;
 			}
@@ -114,20 +110,29 @@ static bool is_named(const struct fdt *fdt, const char *name, const char **seen)
 {
 	if (fdt->name == *seen)
 		return true;
-	if (!same(fdt->name, name))
+	if (strcmp(fdt->name, name))
 		return false;
 	*seen = fdt->name;
 	return true;
 }
 
+/* Most properties are none of ours, which their first character says at once. */
 static void take_property(const struct fdt *fdt, struct node *node, struct names *names)
 {
-	if (is_named(fdt, "reg", &names->reg))
-		node->reg = fdt->value;
-	else if (is_named(fdt, "compatible", &names->compatible))
-		node->compatible = fdt->value;
-	else if (is_named(fdt, "interrupts", &names->interrupts))
-		node->interrupt = fdt_cell(&fdt->value, 0);
+	switch (*fdt->name) {
+	case 'r':
+		if (is_named(fdt, "reg", &names->reg))
+			node->reg = fdt->value;
+		break;
+	case 'c':
+		if (is_named(fdt, "compatible", &names->compatible))
+			node->compatible = fdt->value;
+		break;
+	case 'i':
+		if (is_named(fdt, "interrupts", &names->interrupts))
+			node->interrupt = fdt_cell(&fdt->value, 0);
+		break;
+	}
 }
 
 bool machine_read_fdt(const void *blob, uint64_t bytes)

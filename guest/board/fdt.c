@@ -6,10 +6,9 @@
 
 #include "guest/lib/string.h"
 
-#define FDT_MAGIC 0xd00dfeed
-#define FDT_HEADER_BYTES 40
-#define FDT_VERSION 17
-#define FDT_DEPTH_MAX 16
+#define MAGIC 0xd00dfeed
+#define HEADER_BYTES 40
+#define VERSION 17
 
 enum { TOKEN_NODE = 1, TOKEN_NODE_END = 2, TOKEN_PROPERTY = 3, TOKEN_NOP = 4, TOKEN_END = 9 };
 
@@ -34,7 +33,7 @@ static uint32_t word(const uint8_t *at)
 
 static bool block_fits(uint32_t at, uint32_t bytes, uint32_t total)
 {
-	return at >= FDT_HEADER_BYTES && at <= total && bytes <= total - at;
+	return at >= HEADER_BYTES && at <= total && bytes <= total - at;
 }
 
 bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes)
@@ -42,16 +41,15 @@ bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes)
 	const uint8_t *header = blob;
 	uint32_t total, structure, structure_bytes, strings, strings_bytes;
 
-	if (max_bytes < FDT_HEADER_BYTES || word(header) != FDT_MAGIC)
+	if (max_bytes < HEADER_BYTES || word(header) != MAGIC)
 		return false;
 	total = word(header + 4 * AT_TOTAL);
 	structure = word(header + 4 * AT_STRUCT);
 	structure_bytes = word(header + 4 * AT_STRUCT_BYTES);
 	strings = word(header + 4 * AT_STRINGS);
 	strings_bytes = word(header + 4 * AT_STRINGS_BYTES);
-	if (total < FDT_HEADER_BYTES || total > max_bytes ||
-	    word(header + 4 * AT_VERSION) < FDT_VERSION ||
-	    word(header + 4 * AT_COMPATIBLE) > FDT_VERSION ||
+	if (total < HEADER_BYTES || total > max_bytes || word(header + 4 * AT_VERSION) < VERSION ||
+	    word(header + 4 * AT_COMPATIBLE) > VERSION ||
 	    !block_fits(structure, structure_bytes, total) || structure % 4 ||
 	    structure_bytes % 4 || !block_fits(strings, strings_bytes, total))
 		return false;
@@ -66,7 +64,7 @@ bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes)
 static enum fdt_event bad(struct fdt *fdt)
 {
 	fdt->at = fdt->end;
-	return FDT_BAD;
+	return FDT_EVENT_BAD;
 }
 
 /* Reads go by whole words: at and end are aligned to 4, and so is what is between them. */
@@ -86,7 +84,7 @@ static enum fdt_event take_node(struct fdt *fdt)
 	fdt->name = (const char *)fdt->at;
 	fdt->at += padded(at - fdt->at + 1);
 	fdt->depth++;
-	return FDT_NODE;
+	return FDT_EVENT_NODE;
 }
 
 static enum fdt_event take_property(struct fdt *fdt)
@@ -104,7 +102,7 @@ static enum fdt_event take_property(struct fdt *fdt)
 	fdt->value = (struct fdt_value){at, bytes};
 	fdt->name = fdt->strings + name;
 	fdt->at = at + padded(bytes);
-	return FDT_PROPERTY;
+	return FDT_EVENT_PROPERTY;
 }
 
 enum fdt_event fdt_next(struct fdt *fdt)
@@ -125,8 +123,8 @@ enum fdt_event fdt_next(struct fdt *fdt)
 		if (!fdt->depth)
 			return bad(fdt);
 		fdt->depth--;
-		return FDT_NODE_END;
-	case TOKEN_END: return fdt->depth ? bad(fdt) : FDT_END;
+		return FDT_EVENT_NODE_END;
+	case TOKEN_END: return fdt->depth ? bad(fdt) : FDT_EVENT_END;
 	default: return bad(fdt);
 	}
 }

@@ -9,7 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum fdt_event { FDT_NODE, FDT_PROPERTY, FDT_NODE_END, FDT_END, FDT_BAD };
+#define FDT_DEPTH_MAX 16 /* deeper trees are refused */
+
+enum fdt_event {
+	FDT_EVENT_NODE,
+	FDT_EVENT_PROPERTY,
+	FDT_EVENT_NODE_END,
+	FDT_EVENT_END,
+	FDT_EVENT_BAD
+};
 
 /* A property's bytes, inside the blob. */
 struct fdt_value {
@@ -29,7 +37,7 @@ struct fdt {
 /* Checks the header of a blob of at most max_bytes. */
 bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes);
 
-/* The next node, property or end; FDT_BAD if the tree is damaged, and then again and again. */
+/* The next node, property or end; FDT_EVENT_BAD if the tree is damaged, and then again and again. */
 enum fdt_event fdt_next(struct fdt *fdt);
 
 /* Cell number index of a property; 0 if it isn't there. */

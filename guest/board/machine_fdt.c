@@ -9,8 +9,7 @@
 #include "guest/board/machine.h"
 #include "guest/lib/string.h"
 
-#define DEPTH_MAX 17 /* one more than the reader allows */
-#define ISA_IO 1     /* first cell of reg under /isa: an I/O port */
+#define ISA_IO 1 /* first cell of reg under /isa: an I/O port */
 
 /* What is remembered of a node while its properties go by. */
 struct node {
@@ -117,7 +116,7 @@ static bool is_named(const struct fdt *fdt, const char *name, const char **seen)
 }
 
 /* Most properties are none of ours, which their first character says at once. */
-static void take_property(const struct fdt *fdt, struct node *node, struct names *names)
+static void note_property(const struct fdt *fdt, struct node *node, struct names *names)
 {
 	switch (*fdt->name) {
 	case 'r':
@@ -138,7 +137,7 @@ static void take_property(const struct fdt *fdt, struct node *node, struct names
 bool machine_read_fdt(const void *blob, uint64_t bytes)
 {
 	const bool ram_from_fdt = machine.ram_count == 0; /* the PVH map comes first */
-	struct node node[DEPTH_MAX];
+	struct node node[FDT_DEPTH_MAX + 1];
 	struct names names = {0};
 	struct fdt fdt;
 
@@ -146,11 +145,11 @@ bool machine_read_fdt(const void *blob, uint64_t bytes)
 		return false;
 	for (;;) {
 		switch (fdt_next(&fdt)) {
-		case FDT_NODE: node[fdt.depth] = (struct node){.name = fdt.name}; break;
-		case FDT_PROPERTY: take_property(&fdt, &node[fdt.depth], &names); break;
-		case FDT_NODE_END: finish_node(&node[fdt.depth + 1], ram_from_fdt); break;
-		case FDT_END: return true;
-		case FDT_BAD: return false;
+		case FDT_EVENT_NODE: node[fdt.depth] = (struct node){.name = fdt.name}; break;
+		case FDT_EVENT_PROPERTY: note_property(&fdt, &node[fdt.depth], &names); break;
+		case FDT_EVENT_NODE_END: finish_node(&node[fdt.depth + 1], ram_from_fdt); break;
+		case FDT_EVENT_END: return true;
+		case FDT_EVENT_BAD: return false;
 		}
 	}
 }

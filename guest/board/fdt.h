@@ -9,7 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum fdt_event { FDT_NODE, FDT_PROPERTY, FDT_NODE_END, FDT_END, FDT_BAD };
+#define FDT_DEPTH_MAX 16 /* deeper trees are refused */
+
+enum fdt_event {
+	FDT_EVENT_NODE,
+	FDT_EVENT_PROPERTY,
+	FDT_EVENT_NODE_END,
+	FDT_EVENT_END,
+	FDT_EVENT_BAD
+};
 
 /* A property's bytes, inside the blob. */
 struct fdt_value {
@@ -18,18 +26,18 @@ struct fdt_value {
 };
 
 struct fdt {
-	const uint8_t *blob;
-	uint32_t struct_at, struct_end;	  /* what is left of the structure block */
-	uint32_t strings_at, strings_end; /* offsets in the blob */
-	unsigned depth;			  /* 1 inside the root */
-	const char *name;		  /* of the node or property of the last event */
-	struct fdt_value value;		  /* of the property */
+	const uint8_t *at, *end; /* what is left of the structure block */
+	const char *strings;
+	uint32_t strings_bytes;
+	unsigned depth;		/* 1 inside the root */
+	const char *name;	/* of the node or property of the last event */
+	struct fdt_value value; /* of the property */
 };
 
 /* Checks the header of a blob of at most max_bytes. */
 bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes);
 
-/* The next node, property or end; FDT_BAD if the tree is damaged, and then again and again. */
+/* The next node, property or end; FDT_EVENT_BAD if the tree is damaged, and then again and again. */
 enum fdt_event fdt_next(struct fdt *fdt);
 
 /* Cell number index of a property; 0 if it isn't there. */

@@ -9,8 +9,7 @@
 #include "guest/board/machine.h"
 #include "guest/lib/string.h"
 
-#define DEPTH_MAX 17 /* one more than the reader allows */
-#define ISA_IO 1     /* first cell of reg under /isa: an I/O port */
+#define ISA_IO 1 /* first cell of reg under /isa: an I/O port */
 
 /* What is remembered of a node while its properties go by. */
 struct node {
@@ -23,12 +22,6 @@ struct node {
 struct names {
 	const char *reg, *compatible, *interrupts;
 };
-
-/* Most strings differ in their first character, and a call costs more than this look. */
-static inline bool same(const char *a, const char *b)
-{
-	return *a == *b && !strcmp(a, b);
-}
 
 static void found_port(const struct node *node, uint16_t *port)
 {
@@ -95,9 +88,11 @@ static void finish_node(const struct node *node, bool ram_from_fdt)
 {
 	const struct fdt_value *reg = &node->reg;
 
+	if (!reg->bytes)
+		return;
 	for (const char *s = NULL; (s = fdt_string_after(&node->compatible, s));)
 		for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-			if (same(s, known[i].compatible)) {
+			if (*s == *known[i].compatible && !strcmp(s, known[i].compatible)) {
 				known[i].found(node);
 				return;
 			}
@@ -114,26 +109,35 @@ static bool is_named(const struct fdt *fdt, const char *name, const char **seen)
 {
 	if (fdt->name == *seen)
 		return true;
-	if (!same(fdt->name, name))
+	if (strcmp(fdt->name, name))
 		return false;
 	*seen = fdt->name;
 	return true;
 }
 
-static void take_property(const struct fdt *fdt, struct node *node, struct names *names)
+/* Most properties are none of ours, which their first character says at once. */
+static void note_property(const struct fdt *fdt, struct node *node, struct names *names)
 {
-	if (is_named(fdt, "reg", &names->reg))
-		node->reg = fdt->value;
-	else if (is_named(fdt, "compatible", &names->compatible))
-		node->compatible = fdt->value;
-	else if (is_named(fdt, "interrupts", &names->interrupts))
-		node->interrupt = fdt_cell(&fdt->value, 0);
+	switch (*fdt->name) {
+	case 'r':
+		if (is_named(fdt, "reg", &names->reg))
+			node->reg = fdt->value;
+		break;
+	case 'c':
+		if (is_named(fdt, "compatible", &names->compatible))
+			node->compatible = fdt->value;
+		break;
+	case 'i':
+		if (is_named(fdt, "interrupts", &names->interrupts))
+			node->interrupt = fdt_cell(&fdt->value, 0);
+		break;
+	}
 }
 
 bool machine_read_fdt(const void *blob, uint64_t bytes)
 {
 	const bool ram_from_fdt = machine.ram_count == 0; /* the PVH map comes first */
-	struct node node[DEPTH_MAX];
+	struct node node[FDT_DEPTH_MAX + 1];
 	struct names names = {0};
 	struct fdt fdt;
 
@@ -141,11 +145,11 @@ bool machine_read_fdt(const void *blob, uint64_t bytes)
 		return false;
 	for (;;) {
 		switch (fdt_next(&fdt)) {
-		case FDT_NODE: node[fdt.depth] = (struct node){.name = fdt.name}; break;
-		case FDT_PROPERTY: take_property(&fdt, &node[fdt.depth], &names); break;
-		case FDT_NODE_END: finish_node(&node[fdt.depth + 1], ram_from_fdt); break;
-		case FDT_END: return true;
-		case FDT_BAD: return false;
+		case FDT_EVENT_NODE: node[fdt.depth] = (struct node){.name = fdt.name}; break;
+		case FDT_EVENT_PROPERTY: note_property(&fdt, &node[fdt.depth], &names); break;
+		case FDT_EVENT_NODE_END: finish_node(&node[fdt.depth + 1], ram_from_fdt); break;
+		case FDT_EVENT_END: return true;
+		case FDT_EVENT_BAD: return false;
 		}
 	}
 }

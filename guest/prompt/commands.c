@@ -146,17 +146,17 @@ static void cmd_fdt(const char *argument)
 	}
 	for (;;) {
 		switch (fdt_next(&fdt)) {
-		case FDT_NODE:
+		case FDT_EVENT_NODE:
 			indent(fdt.depth);
 			print("%s {\n", fdt.depth == 1 ? "/" : fdt.name);
 			break;
-		case FDT_PROPERTY:
+		case FDT_EVENT_PROPERTY:
 			indent(fdt.depth + 1);
 			print("%s", fdt.name);
 			print_value(&fdt.value);
 			print("\n");
 			break;
-		case FDT_NODE_END:
+		case FDT_EVENT_NODE_END:
 			indent(fdt.depth + 1);
 			print("}\n");
 			break;

@@ -52,18 +52,8 @@ bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes)
 		return false;
 	fdt->struct_end += fdt->struct_at;
 	fdt->strings_end += fdt->strings_at;
-	return true;
-}
-
-/* The string at offset at, or NULL if it doesn't end before end. */
-static const char *string_at(const struct fdt *fdt, uint32_t at, uint32_t end, uint32_t *bytes)
-{
-	for (uint32_t i = at; i < end; i++)
-		if (!fdt->blob[i]) {
-			*bytes = i - at + 1;
-			return (const char *)fdt->blob + at;
-		}
-	return NULL;
+	/* With a NUL at its end, every name that starts in the block also ends there. */
+	return fdt->strings_at < fdt->strings_end && !fdt->blob[fdt->strings_end - 1];
 }
 
 static bool take_word(struct fdt *fdt, uint32_t *value)
@@ -94,27 +84,29 @@ static enum fdt_event bad(struct fdt *fdt)
 
 static enum fdt_event take_node(struct fdt *fdt)
 {
-	uint32_t bytes;
+	const char *name = (const char *)fdt->blob + fdt->struct_at;
+	const uint32_t left = fdt->struct_end - fdt->struct_at;
+	uint32_t length = 0;
 
-	fdt->name = string_at(fdt, fdt->struct_at, fdt->struct_end, &bytes);
-	if (!fdt->name || !skip(fdt, bytes) || fdt->depth == FDT_DEPTH_MAX)
+	while (length < left && name[length])
+		length++;
+	if (length == left || !skip(fdt, length + 1) || fdt->depth == FDT_DEPTH_MAX)
 		return bad(fdt);
+	fdt->name = name;
 	fdt->depth++;
 	return FDT_NODE;
 }
 
 static enum fdt_event take_property(struct fdt *fdt)
 {
-	const uint32_t strings = fdt->strings_end - fdt->strings_at;
-	uint32_t name, unused;
+	uint32_t name;
 
-	if (!take_word(fdt, &fdt->value_bytes) || !take_word(fdt, &name) || name >= strings)
+	if (!take_word(fdt, &fdt->value.bytes) || !take_word(fdt, &name) ||
+	    name >= fdt->strings_end - fdt->strings_at)
 		return bad(fdt);
-	fdt->value = fdt->blob + fdt->struct_at;
-	fdt->name = string_at(fdt, fdt->strings_at + name, fdt->strings_end, &unused);
-	if (!fdt->name || !skip(fdt, fdt->value_bytes))
-		return bad(fdt);
-	return FDT_PROPERTY;
+	fdt->value.at = fdt->blob + fdt->struct_at;
+	fdt->name = (const char *)fdt->blob + fdt->strings_at + name;
+	return skip(fdt, fdt->value.bytes) ? FDT_PROPERTY : bad(fdt);
 }
 
 enum fdt_event fdt_next(struct fdt *fdt)
@@ -139,21 +131,21 @@ enum fdt_event fdt_next(struct fdt *fdt)
 	}
 }
 
-uint32_t fdt_cell(const struct fdt *fdt, unsigned index)
+uint32_t fdt_cell(const struct fdt_value *value, unsigned index)
 {
-	return fdt->value_bytes / 4 > index ? word(fdt->value + 4 * index) : 0;
+	return value->bytes / 4 > index ? word(value->at + 4 * index) : 0;
 }
 
-uint64_t fdt_cell_pair(const struct fdt *fdt, unsigned index)
+uint64_t fdt_cell_pair(const struct fdt_value *value, unsigned index)
 {
-	return (uint64_t)fdt_cell(fdt, index) << 32 | fdt_cell(fdt, index + 1);
+	return (uint64_t)fdt_cell(value, index) << 32 | fdt_cell(value, index + 1);
 }
 
-const char *fdt_string_after(const struct fdt *fdt, const char *s)
+const char *fdt_string_after(const struct fdt_value *value, const char *s)
 {
-	const char *first = (const char *)fdt->value, *end = first + fdt->value_bytes;
+	const char *first = (const char *)value->at, *end = first + value->bytes;
 
-	if (!fdt->value_bytes || end[-1])
+	if (!value->bytes || end[-1])
 		return NULL;
 	if (!s)
 		return first;

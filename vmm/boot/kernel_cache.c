@@ -125,12 +125,10 @@ static int make_key(int dir_fd, uint64_t *key)
 	if (!err && fdatasync(fd)) /* a torn key of zeros would be no secret */
 		err = -errno;
 	close(fd);
-	/* Of two that make the first key one wins; the loser's entry would not be found again. A
-	 * key that can't be read is replaced. */
-	if (!err && renameat(dir_fd, name, dir_fd, KEY_FILE))
+	/* Of two that make the first key one wins, and both use that one. */
+	if (!err && linkat(dir_fd, name, dir_fd, KEY_FILE, 0) && errno != EEXIST)
 		err = -errno;
-	if (err)
-		unlinkat(dir_fd, name, 0);
+	unlinkat(dir_fd, name, 0);
 	return err ? err : read_key(dir_fd, key);
 }
 
@@ -142,7 +140,9 @@ int kernel_cache_key(const char *dir, uint64_t *key)
 	if (dir_fd < 0)
 		return dir_fd;
 	err = read_key(dir_fd, key);
-	if (err == -ENOENT || err == -ENODATA)
+	if (err == -ENODATA) /* cut short: no key at all */
+		err = unlinkat(dir_fd, KEY_FILE, 0) ? -errno : -ENOENT;
+	if (err == -ENOENT)
 		err = make_key(dir_fd, key);
 	close(dir_fd);
 	return err;

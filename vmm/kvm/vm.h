@@ -89,6 +89,10 @@ bool vm_is_deprivileged(const struct vm *vm);
 uint64_t vm_tsc_hz(const struct vm *vm);
 uint32_t vm_hypercall_features(const struct vm *vm);
 
+/* KVM's own counters, added up over the vCPUs; free with kvm_stats_free(). 0, -ENOTSUP: old kernel. */
+struct kvm_stats;
+int vm_collect_stats(struct vm *vm, struct kvm_stats *out);
+
 /* CPU time of the whole process, and the part of it spent in KVM's ioctls that set the VM up. */
 struct vm_startup_cost {
 	uint64_t process_ns; /* from exec to just before the first KVM_RUN */

@@ -17,6 +17,13 @@ static bool has_tsc_deadline(struct vm *vm)
 	return kvm_setup_ioctl(vm, vm->kvm_fd, KVM_CHECK_EXTENSION, cap) > 0;
 }
 
+static uint64_t xcr0_all(const struct kvm_cpuid2 *cpuid)
+{
+	const struct kvm_cpuid_entry2 *leaf = cpuid_find(cpuid, 0xd, 0);
+
+	return leaf ? (uint64_t)leaf->edx << 32 | leaf->eax : 0;
+}
+
 int vcpu_set_cpuid(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -35,6 +42,8 @@ int vcpu_set_cpuid(struct vcpu *vcpu)
 				  cpuid, vm->err, vm->err_size);
 	if (!err)
 		err = kvm_setup_ioctl(vm, vcpu->fd, KVM_SET_CPUID2, cpuid);
+	if (!err)
+		vcpu->xcr0_all = xcr0_all(cpuid);
 	free(cpuid);
 	return err;
 }

@@ -28,6 +28,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	size_t run_bytes;
+	uint64_t xcr0_all; /* all that its CPUID lets XCR0 hold; 0: no XSAVE */
 	pthread_t thread;
 	bool has_thread;
 

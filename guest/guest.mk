@@ -83,3 +83,16 @@ $(G)/vitrine-guest: $(G)/vitrine-guest.debug
 guest: $(G)/vitrine-guest
 
 -include $(shell find $(G)/obj -name '*.d' 2>/dev/null)
+
+# --- tiny 32-bit PVH test guests: build/guest/tests/NAME
+PVH32 := $(patsubst tests/guest/pvh32/%.S,$(G)/tests/%,$(wildcard tests/guest/pvh32/*.S))
+
+$(G)/tests/%: tests/guest/pvh32/%.S tests/guest/pvh32/pvh32.ld $(GUEST_STAMP)
+	$(call say,PVH32,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
+	$(Q)ld --build-id=none --no-warn-rwx-segments -T tests/guest/pvh32/pvh32.ld -e start -o $@ $@.o
+
+guest: $(PVH32)
+
+-include $(wildcard $(G)/tests/*.d)

@@ -25,7 +25,7 @@
 #include "guest/time/tick.h"
 #include "guest/user/syscall.h"
 
-#define SMP_WAIT_NS 3000000000ull
+#define SMP_WAIT_NS 10000000000ull
 
 _Noreturn void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits);
 

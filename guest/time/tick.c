@@ -15,14 +15,17 @@ static uint64_t period_tsc; /* the same on all CPUs */
 static void tick(unsigned vector)
 {
 	struct cpu *cpu = cpu_this();
+	uint64_t now;
 
 	(void)vector;
 	cpu->tick_count++;
 	if (!cpu_features.tsc_deadline)
 		return;
 	cpu->next_tick_tsc += period_tsc;
-	if (cpu->next_tick_tsc < tsc_read()) /* we slept through some: don't run after them */
-		cpu->next_tick_tsc = tsc_read() + period_tsc;
+	/* Late ticks are lost, not made up for; nor must a TSC that was set back stop them. */
+	now = tsc_read();
+	if (cpu->next_tick_tsc - now > period_tsc)
+		cpu->next_tick_tsc = now + period_tsc;
 	lapic_timer_deadline(cpu->next_tick_tsc);
 }
 

@@ -2,7 +2,7 @@
  *
  * The target description: which registers there are, and how gdb shows them. Features named
  * org.gnu.gdb.* follow the section "i386 Features" of gdb's manual; the last one is ours, and makes
- * `info registers cr3`, `info registers control` and `print $efer` work. Order as in registers.c.
+ * `info registers cr3 efer` and `print $cr0` work. Order as in registers.c.
  */
 #include "gdb/registers.h"
 

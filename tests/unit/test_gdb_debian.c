@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * Debian's gdb against the fake target, over a Unix socket and the real connection code: what a person
- * types, and what gdb then shows. Skipped where gdb is not installed.
+ * types, and what gdb then shows; and clients that behave worse. Skipped where gdb is not installed.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +29,7 @@ struct fixture {
 	struct loop_timer *timer;
 	struct gdb_connection connection;
 	struct fake_target fake;
+	bool once; /* one turn only */
 	char folder[32];
 	char output[OUTPUT_MAX];
 };
@@ -42,7 +46,7 @@ static void turn(void *ctx)
 
 	fake_run(&fixture->fake, INSTRUCTIONS_PER_TURN);
 	gdb_connection_update(&fixture->connection);
-	if (fixture->connection.was_attached && fixture->connection.fd < 0)
+	if (fixture->once || (fixture->connection.was_attached && fixture->connection.fd < 0))
 		loop_stop(fixture->loop);
 	else
 		loop_timer_arm(fixture->timer, TURN_NS);
@@ -223,6 +227,71 @@ static void test_kill_command(void **state)
 	assert_int_equal(fixture->fake.memory[0x100], 0x90);
 }
 
+/* Until the client has gone. */
+static void serve(struct fixture *fixture)
+{
+	fixture->once = false;
+	loop_timer_arm(fixture->timer, TURN_NS);
+	assert_int_equal(loop_run(fixture->loop), 0);
+}
+
+static void serve_once(struct fixture *fixture)
+{
+	fixture->once = true;
+	loop_timer_arm(fixture->timer, TURN_NS);
+	assert_int_equal(loop_run(fixture->loop), 0);
+}
+
+static int connect_to(struct fixture *fixture)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", fixture->folder);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* Somebody goes away in the middle of a packet: breakpoints vanish, the VM runs. */
+static void test_hang_up(void **state)
+{
+	static const char bytes[] = "$Z0,ffffffff80000100,1#00$Z0,ffffffff80000200,1#d8$m0,";
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture);
+
+	assert_int_equal(write(fd, bytes, strlen(bytes)), strlen(bytes));
+	close(fd);
+	serve(fixture);
+	assert_true(fixture->fake.running);
+	assert_true(fixture->fake.pauses >= 2);
+	assert_int_equal(fixture->fake.memory[0x200], 0x90);
+}
+
+/* Somebody asks for much and reads nothing: the stub stops listening, and grows no memory. */
+static void test_flood(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture);
+	char packets[5000];
+	size_t sent = 0;
+
+	for (size_t i = 0; i < sizeof(packets); i += 5)
+		memcpy(packets + i, "$g#67", 5);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	for (unsigned turns = 0; turns < 200; turns++) {
+		ssize_t length = write(fd, packets, sizeof(packets));
+
+		sent += length > 0 ? (size_t)length : 0;
+		serve_once(fixture);
+	}
+	assert_true(sent < 100 * sizeof(packets));
+	assert_true(fixture->connection.output_end > 0);
+	assert_int_equal(fixture->connection.session.state, GDB_HALTED);
+	close(fd);
+	serve(fixture);
+	assert_true(fixture->fake.running);
+}
+
 static void test_specs(void **state)
 {
 	static const struct {
@@ -290,6 +359,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_looking, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_running, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kill_command, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_hang_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
 		cmocka_unit_test(test_specs),
 		cmocka_unit_test(test_abandoned_socket),
 	};

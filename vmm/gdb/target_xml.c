@@ -2,7 +2,7 @@
  *
  * The target description: which registers there are, and how gdb shows them. Features named
  * org.gnu.gdb.* follow the section "i386 Features" of gdb's manual; the last one is ours, and makes
- * `info registers cr3`, `info registers system` and `print $efer` work. Order as in registers.c.
+ * `info registers cr3 efer` and `print $cr0` work. Order as in registers.c.
  */
 #include "gdb/registers.h"
 
@@ -166,17 +166,17 @@ const char gdb_target_xml[] = "<?xml version='1.0'?><!DOCTYPE target SYSTEM 'gdb
 			      "<field name='SVME' start='12' end='12'/>"
 			      "<field name='FFXSR' start='14' end='14'/>"
 			      "</flags>"
-			      "<reg name='k_gs_base' bitsize='64' type='data_ptr' group='system'/>"
-			      "<reg name='cr0' bitsize='64' type='cr0_flags' group='system'/>"
-			      "<reg name='cr2' bitsize='64' type='data_ptr' group='system'/>"
-			      "<reg name='cr3' bitsize='64' type='data_ptr' group='system'/>"
-			      "<reg name='cr4' bitsize='64' type='cr4_flags' group='system'/>"
-			      "<reg name='cr8' bitsize='64' type='int64' group='system'/>"
-			      "<reg name='efer' bitsize='64' type='efer_flags' group='system'/>"
-			      "<reg name='gdt_base' bitsize='64' type='data_ptr' group='system'/>"
-			      "<reg name='gdt_limit' bitsize='32' type='int32' group='system'/>"
-			      "<reg name='idt_base' bitsize='64' type='data_ptr' group='system'/>"
-			      "<reg name='idt_limit' bitsize='32' type='int32' group='system'/>"
-			      "<reg name='ldtr' bitsize='32' type='int32' group='system'/>"
-			      "<reg name='tr' bitsize='32' type='int32' group='system'/>"
+			      "<reg name='k_gs_base' bitsize='64' type='data_ptr'/>"
+			      "<reg name='cr0' bitsize='64' type='cr0_flags'/>"
+			      "<reg name='cr2' bitsize='64' type='data_ptr'/>"
+			      "<reg name='cr3' bitsize='64' type='data_ptr'/>"
+			      "<reg name='cr4' bitsize='64' type='cr4_flags'/>"
+			      "<reg name='cr8' bitsize='64' type='int64'/>"
+			      "<reg name='efer' bitsize='64' type='efer_flags'/>"
+			      "<reg name='gdt_base' bitsize='64' type='data_ptr'/>"
+			      "<reg name='gdt_limit' bitsize='32' type='int32'/>"
+			      "<reg name='idt_base' bitsize='64' type='data_ptr'/>"
+			      "<reg name='idt_limit' bitsize='32' type='int32'/>"
+			      "<reg name='ldtr' bitsize='32' type='int32'/>"
+			      "<reg name='tr' bitsize='32' type='int32'/>"
 			      "</feature></target>";

@@ -17,6 +17,7 @@
 #include "guest/mm/frame.h"
 #include "guest/mm/paging.h"
 #include "guest/proc/process.h"
+#include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/prompt.h"
 #include "guest/prompt/selftest.h"
@@ -64,6 +65,8 @@ static _Noreturn void act(void)
 
 	if (machine_option("test", name, sizeof(name)))
 		power_exit(selftest_run(name));
+	if (machine_option("fault", name, sizeof(name)))
+		faults_command(name);
 	if (machine_option("run", name, sizeof(name)) && !prompt_command(name))
 		panic("run=%s: no such command", name);
 	if (machine_has_word("off"))

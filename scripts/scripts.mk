@@ -6,5 +6,7 @@ setup-build setup-run setup-test setup-check: setup-%:
 	@scripts/setup $*
 
 # BENCH="--runs 5 --hist": more options
-bench-boot: setup-test $(B)/vitrine
-	$(Q)tests/bench/bench-boot --vitrine $(B)/vitrine $(BENCH)
+bench-boot:
+	@scripts/setup test
+	$(Q)$(MAKE) -s $(B)/vitrine
+	@tests/bench/bench-boot --vitrine $(B)/vitrine $(BENCH)

@@ -37,3 +37,5 @@ test-kvm: all
 
 test-svm test-vtx: test-%: all linux
 	@tests/run $*
+
+-include tests/fuzz/fuzz.mk

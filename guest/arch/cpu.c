@@ -90,9 +90,9 @@ static bool map_area(uint64_t area, uint64_t *gpa)
 	for (unsigned i = 0; i < 3; i++)
 		for (unsigned j = 0; j < part[i].count; j++) {
 			frame = frame_alloc();
-			if (!frame || !paging_map(kernel_pml4,
-						  area + part[i].offset + j * PAGE_BYTES, frame,
-						  data))
+			if (!frame ||
+			    !paging_map(kernel_pml4, area + part[i].offset + j * PAGE_BYTES, frame,
+					data))
 				return false;
 		}
 	return true;

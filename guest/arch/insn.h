@@ -59,7 +59,9 @@ static inline uint64_t msr_read(uint32_t msr)
 
 static inline void msr_write(uint32_t msr, uint64_t value)
 {
-	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+	asm volatile("wrmsr"
+		     :
+		     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
 		     : "memory");
 }
 
@@ -85,16 +87,16 @@ static inline struct cpuid cpuid_read(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
-#define DEFINE_CONTROL_REGISTER(name)                                                              \
-	static inline uint64_t name##_read(void)                                                   \
-	{                                                                                          \
-		uint64_t value;                                                                    \
-		asm volatile("mov %%" #name ", %0" : "=r"(value));                                 \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void name##_write(uint64_t value)                                            \
-	{                                                                                          \
-		asm volatile("mov %0, %%" #name : : "r"(value) : "memory");                        \
+#define DEFINE_CONTROL_REGISTER(name)                                       \
+	static inline uint64_t name##_read(void)                            \
+	{                                                                   \
+		uint64_t value;                                             \
+		asm volatile("mov %%" #name ", %0" : "=r"(value));          \
+		return value;                                               \
+	}                                                                   \
+	static inline void name##_write(uint64_t value)                     \
+	{                                                                   \
+		asm volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
 	}
 
 DEFINE_CONTROL_REGISTER(cr0)

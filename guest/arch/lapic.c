@@ -66,8 +66,7 @@ void lapic_init(void)
 {
 	const uint64_t base = msr_read(MSR_APIC_BASE);
 
-	x2apic = (base & APIC_BASE_X2APIC) ||
-		 (cpu_features.x2apic && !machine_has_word("xapic"));
+	x2apic = (base & APIC_BASE_X2APIC) || (cpu_features.x2apic && !machine_has_word("xapic"));
 	if (!x2apic)
 		paging_map(kernel_pml4, WINDOW_LAPIC, base & 0xffffff000ull,
 			   PTE_WRITE | PTE_NX | PTE_UNCACHED);

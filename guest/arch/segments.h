@@ -27,9 +27,9 @@
 #define VECTOR_STUB_BYTES 16
 
 #define VECTOR_DOUBLE_FAULT 8
-#define VECTOR_GSI 0x30	    /* 24 IOAPIC inputs */
-#define VECTOR_TICK 0xf0    /* LAPIC timer */
-#define VECTOR_WAKE 0xf1    /* inter-processor: just wake up */
+#define VECTOR_GSI 0x30	 /* 24 IOAPIC inputs */
+#define VECTOR_TICK 0xf0 /* LAPIC timer */
+#define VECTOR_WAKE 0xf1 /* inter-processor: just wake up */
 #define VECTOR_SPURIOUS 0xff
 #define VECTOR_SYSCALL 0x100 /* not in the IDT: what the system call stub puts in its frame */
 

@@ -84,7 +84,9 @@ static void explain_page_fault(const struct trap_frame *frame, char *text, unsig
 	const uint64_t e = frame->error;
 
 	print_to(text, size, "%s by %s code at %#lx: %s",
-		 e & PF_FETCH ? "instruction fetch" : e & PF_WRITE ? "write" : "read",
+		 e & PF_FETCH	? "instruction fetch"
+		 : e & PF_WRITE ? "write"
+				: "read",
 		 e & PF_USER ? "user" : "kernel", cr2_read(),
 		 e & PF_PRESENT ? "not permitted there" : "nothing is mapped there");
 }

@@ -102,7 +102,7 @@ static bool find_s5(const struct table *dsdt, uint8_t *type)
 	for (uint32_t i = HEADER_BYTES; i + 10 < dsdt->bytes; i++) {
 		const uint8_t *at = dsdt->at + i;
 
-		if (memcmp(at, "_S5_\x12", 5))
+		if (*at != '_' || memcmp(at, "_S5_\x12", 5))
 			continue;
 		at += 5 + (at[5] >> 6) + 1; /* package length, then at is the element count */
 		if (at + 2 >= dsdt->at + dsdt->bytes)
@@ -115,7 +115,7 @@ static bool find_s5(const struct table *dsdt, uint8_t *type)
 
 bool acpi_read_power(struct acpi_power *power)
 {
-	struct table fadt, dsdt;
+	struct table fadt;
 	uint32_t flags;
 
 	*power = (struct acpi_power){0};
@@ -136,10 +136,19 @@ bool acpi_read_power(struct acpi_power *power)
 		power->reset = gas(&fadt, FADT_RESET_REGISTER);
 		power->reset_value = field(&fadt, FADT_RESET_VALUE, 1);
 	}
-	if (open_table(field(&fadt, FADT_X_DSDT, 8), &dsdt) ||
-	    open_table(field(&fadt, FADT_DSDT, 4), &dsdt))
-		power->has_s5 = find_s5(&dsdt, &power->s5_type);
 	return true;
+}
+
+bool acpi_read_s5(uint8_t *type)
+{
+	struct table fadt, dsdt;
+
+	if (!find_table("FACP", &fadt))
+		return false;
+	if (!open_table(field(&fadt, FADT_X_DSDT, 8), &dsdt) &&
+	    !open_table(field(&fadt, FADT_DSDT, 4), &dsdt))
+		return false;
+	return find_s5(&dsdt, type);
 }
 
 void acpi_register_write(const struct acpi_register *at, unsigned bytes, uint16_t value)

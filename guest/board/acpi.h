@@ -21,15 +21,17 @@ struct acpi_power {
 	uint16_t sci_irq;
 	uint16_t smi_port; /* 0: ACPI mode is always on */
 	uint8_t smi_enable, reset_value;
-	uint8_t s5_type; /* SLP_TYP of S5, from \_S5 in the DSDT */
-	bool has_s5, hardware_reduced;
+	bool hardware_reduced;
 };
 
 /* CPUs, IOAPIC and PM ports into struct machine, from MADT and FADT. */
 void acpi_read_machine(void);
 
-/* false: no tables, or damaged ones. */
+/* From the FADT. false: no tables, or damaged ones. */
 bool acpi_read_power(struct acpi_power *power);
+
+/* SLP_TYP of S5, from \_S5 in the DSDT. false: not found. */
+bool acpi_read_s5(uint8_t *type);
 
 /* Writes one byte or word to a register. */
 void acpi_register_write(const struct acpi_register *at, unsigned bytes, uint16_t value);

@@ -6,16 +6,22 @@
 
 #include "guest/lib/string.h"
 
-#define FDT_MAGIC 0xd00dfeed
-#define FDT_HEADER_BYTES 40
-#define FDT_VERSION 17
-#define FDT_DEPTH_MAX 16
+#define MAGIC 0xd00dfeed
+#define HEADER_BYTES 40
+#define VERSION 17
 
 enum { TOKEN_NODE = 1, TOKEN_NODE_END = 2, TOKEN_PROPERTY = 3, TOKEN_NOP = 4, TOKEN_END = 9 };
 
 /* Words of the header. */
-enum { AT_MAGIC, AT_TOTAL, AT_STRUCT, AT_STRINGS, AT_RSVMAP, AT_VERSION, AT_COMPATIBLE };
-enum { AT_STRINGS_BYTES = 8, AT_STRUCT_BYTES = 9 };
+enum {
+	AT_TOTAL = 1,
+	AT_STRUCT = 2,
+	AT_STRINGS = 3,
+	AT_VERSION = 5,
+	AT_COMPATIBLE = 6,
+	AT_STRINGS_BYTES = 8,
+	AT_STRUCT_BYTES = 9
+};
 
 static uint32_t word(const uint8_t *at)
 {
@@ -27,94 +33,76 @@ static uint32_t word(const uint8_t *at)
 
 static bool block_fits(uint32_t at, uint32_t bytes, uint32_t total)
 {
-	return at >= FDT_HEADER_BYTES && at <= total && bytes <= total - at;
+	return at >= HEADER_BYTES && at <= total && bytes <= total - at;
 }
 
 bool fdt_open(struct fdt *fdt, const void *blob, uint64_t max_bytes)
 {
 	const uint8_t *header = blob;
-	uint32_t total;
+	uint32_t total, structure, structure_bytes, strings, strings_bytes;
 
-	if (max_bytes < FDT_HEADER_BYTES || word(header) != FDT_MAGIC)
+	if (max_bytes < HEADER_BYTES || word(header) != MAGIC)
 		return false;
 	total = word(header + 4 * AT_TOTAL);
-	if (total < FDT_HEADER_BYTES || total > max_bytes ||
-	    word(header + 4 * AT_VERSION) < FDT_VERSION ||
-	    word(header + 4 * AT_COMPATIBLE) > FDT_VERSION)
+	structure = word(header + 4 * AT_STRUCT);
+	structure_bytes = word(header + 4 * AT_STRUCT_BYTES);
+	strings = word(header + 4 * AT_STRINGS);
+	strings_bytes = word(header + 4 * AT_STRINGS_BYTES);
+	if (total < HEADER_BYTES || total > max_bytes || word(header + 4 * AT_VERSION) < VERSION ||
+	    word(header + 4 * AT_COMPATIBLE) > VERSION ||
+	    !block_fits(structure, structure_bytes, total) || structure % 4 ||
+	    structure_bytes % 4 || !block_fits(strings, strings_bytes, total))
 		return false;
-	*fdt = (struct fdt){.blob = blob};
-	fdt->struct_at = word(header + 4 * AT_STRUCT);
-	fdt->struct_end = word(header + 4 * AT_STRUCT_BYTES);
-	fdt->strings_at = word(header + 4 * AT_STRINGS);
-	fdt->strings_end = word(header + 4 * AT_STRINGS_BYTES);
-	if (!block_fits(fdt->struct_at, fdt->struct_end, total) ||
-	    !block_fits(fdt->strings_at, fdt->strings_end, total) || fdt->struct_at % 4)
-		return false;
-	fdt->struct_end += fdt->struct_at;
-	fdt->strings_end += fdt->strings_at;
-	return true;
-}
-
-/* The string at offset at, or NULL if it doesn't end before end. */
-static const char *string_at(const struct fdt *fdt, uint32_t at, uint32_t end, uint32_t *bytes)
-{
-	for (uint32_t i = at; i < end; i++)
-		if (!fdt->blob[i]) {
-			*bytes = i - at + 1;
-			return (const char *)fdt->blob + at;
-		}
-	return NULL;
-}
-
-static bool take_word(struct fdt *fdt, uint32_t *value)
-{
-	if (fdt->struct_end - fdt->struct_at < 4)
-		return false;
-	*value = word(fdt->blob + fdt->struct_at);
-	fdt->struct_at += 4;
-	return true;
-}
-
-/* Moves over bytes and the padding behind them. */
-static bool skip(struct fdt *fdt, uint32_t bytes)
-{
-	const uint32_t left = fdt->struct_end - fdt->struct_at;
-
-	if (bytes > left || (bytes + 3) / 4 * 4 > left)
-		return false;
-	fdt->struct_at += (bytes + 3) / 4 * 4;
-	return true;
+	*fdt = (struct fdt){.at = header + structure,
+			    .end = header + structure + structure_bytes,
+			    .strings = (const char *)header + strings,
+			    .strings_bytes = strings_bytes};
+	/* With a NUL at its end, every name that starts in the block also ends there. */
+	return strings_bytes && !fdt->strings[strings_bytes - 1];
 }
 
 static enum fdt_event bad(struct fdt *fdt)
 {
-	fdt->struct_at = fdt->struct_end;
-	return FDT_BAD;
+	fdt->at = fdt->end;
+	return FDT_EVENT_BAD;
+}
+
+/* Reads go by whole words: at and end are aligned to 4, and so is what is between them. */
+static uint32_t padded(uint32_t bytes)
+{
+	return (bytes + 3) & ~3u;
 }
 
 static enum fdt_event take_node(struct fdt *fdt)
 {
-	uint32_t bytes;
+	const uint8_t *at = fdt->at;
 
-	fdt->name = string_at(fdt, fdt->struct_at, fdt->struct_end, &bytes);
-	if (!fdt->name || !skip(fdt, bytes) || fdt->depth == FDT_DEPTH_MAX)
+	while (at < fdt->end && *at)
+		at++;
+	if (at == fdt->end || fdt->depth == FDT_DEPTH_MAX)
 		return bad(fdt);
+	fdt->name = (const char *)fdt->at;
+	fdt->at += padded(at - fdt->at + 1);
 	fdt->depth++;
-	return FDT_NODE;
+	return FDT_EVENT_NODE;
 }
 
 static enum fdt_event take_property(struct fdt *fdt)
 {
-	const uint32_t strings = fdt->strings_end - fdt->strings_at;
-	uint32_t name, unused;
+	const uint8_t *at = fdt->at;
+	uint32_t bytes, name;
 
-	if (!take_word(fdt, &fdt->value_bytes) || !take_word(fdt, &name) || name >= strings)
+	if (fdt->end - at < 8)
 		return bad(fdt);
-	fdt->value = fdt->blob + fdt->struct_at;
-	fdt->name = string_at(fdt, fdt->strings_at + name, fdt->strings_end, &unused);
-	if (!fdt->name || !skip(fdt, fdt->value_bytes))
+	bytes = word(at);
+	name = word(at + 4);
+	at += 8;
+	if (bytes > fdt->end - at || name >= fdt->strings_bytes)
 		return bad(fdt);
-	return FDT_PROPERTY;
+	fdt->value = (struct fdt_value){at, bytes};
+	fdt->name = fdt->strings + name;
+	fdt->at = at + padded(bytes);
+	return FDT_EVENT_PROPERTY;
 }
 
 enum fdt_event fdt_next(struct fdt *fdt)
@@ -122,8 +110,10 @@ enum fdt_event fdt_next(struct fdt *fdt)
 	uint32_t token;
 
 	do {
-		if (!take_word(fdt, &token))
+		if (fdt->end - fdt->at < 4)
 			return bad(fdt);
+		token = word(fdt->at);
+		fdt->at += 4;
 	} while (token == TOKEN_NOP);
 
 	switch (token) {
@@ -133,27 +123,27 @@ enum fdt_event fdt_next(struct fdt *fdt)
 		if (!fdt->depth)
 			return bad(fdt);
 		fdt->depth--;
-		return FDT_NODE_END;
-	case TOKEN_END: return fdt->depth ? bad(fdt) : FDT_END;
+		return FDT_EVENT_NODE_END;
+	case TOKEN_END: return fdt->depth ? bad(fdt) : FDT_EVENT_END;
 	default: return bad(fdt);
 	}
 }
 
-uint32_t fdt_cell(const struct fdt *fdt, unsigned index)
+uint32_t fdt_cell(const struct fdt_value *value, unsigned index)
 {
-	return fdt->value_bytes / 4 > index ? word(fdt->value + 4 * index) : 0;
+	return value->bytes / 4 > index ? word(value->at + 4 * index) : 0;
 }
 
-uint64_t fdt_cell_pair(const struct fdt *fdt, unsigned index)
+uint64_t fdt_cell_pair(const struct fdt_value *value, unsigned index)
 {
-	return (uint64_t)fdt_cell(fdt, index) << 32 | fdt_cell(fdt, index + 1);
+	return (uint64_t)fdt_cell(value, index) << 32 | fdt_cell(value, index + 1);
 }
 
-const char *fdt_string_after(const struct fdt *fdt, const char *s)
+const char *fdt_string_after(const struct fdt_value *value, const char *s)
 {
-	const char *first = (const char *)fdt->value, *end = first + fdt->value_bytes;
+	const char *first = (const char *)value->at, *end = first + value->bytes;
 
-	if (!fdt->value_bytes || end[-1])
+	if (!value->bytes || end[-1])
 		return NULL;
 	if (!s)
 		return first;

@@ -8,6 +8,7 @@
 #include "abi/ports.h"
 #include "abi/pvh.h"
 #include "guest/board/acpi.h"
+#include "guest/board/fdt.h"
 #include "guest/lib/string.h"
 #include "guest/mm/paging.h"
 
@@ -36,9 +37,10 @@ static void copy_cmdline(uint64_t gpa)
 
 static void read_memmap(const struct hvm_start_info *info)
 {
-	const uint32_t count = info->memmap_entries < MEMMAP_MAX ? info->memmap_entries : MEMMAP_MAX;
-	const struct hvm_memmap_table_entry *entry =
-		paging_direct(info->memmap_paddr, count * sizeof(*entry));
+	const uint32_t count = info->memmap_entries < MEMMAP_MAX ? info->memmap_entries
+								 : MEMMAP_MAX;
+	const struct hvm_memmap_table_entry *entry = paging_direct(info->memmap_paddr,
+								   count * sizeof(*entry));
 
 	for (uint32_t i = 0; entry && i < count; i++) {
 		if (entry[i].type != RAM_TYPE || entry[i].addr + entry[i].size < entry[i].addr ||
@@ -50,17 +52,27 @@ static void read_memmap(const struct hvm_start_info *info)
 	}
 }
 
+/* By its name; or by its first word, for loaders that can't name modules (QEMU's -initrd). */
+static bool is_fdt(const struct hvm_modlist_entry *module)
+{
+	const char *name = paging_direct(module->cmdline_paddr, sizeof(PVH_MODULE_FDT));
+	const void *blob = paging_direct(module->paddr, module->size);
+	struct fdt fdt;
+
+	if (name && !strncmp(name, PVH_MODULE_FDT, sizeof(PVH_MODULE_FDT)))
+		return true;
+	return blob && fdt_open(&fdt, blob, module->size);
+}
+
 static void read_modules(const struct hvm_start_info *info)
 {
 	const uint32_t count = info->nr_modules < MODULE_MAX ? info->nr_modules : MODULE_MAX;
-	const struct hvm_modlist_entry *module =
-		paging_direct(info->modlist_paddr, count * sizeof(*module));
+	const struct hvm_modlist_entry *module = paging_direct(info->modlist_paddr,
+							       count * sizeof(*module));
 
 	for (uint32_t i = 0; module && i < count; i++) {
-		const char *name = paging_direct(module[i].cmdline_paddr, sizeof(PVH_MODULE_FDT));
-
 		add_taken(module[i].paddr, module[i].size);
-		if (!name || strncmp(name, PVH_MODULE_FDT, sizeof(PVH_MODULE_FDT)))
+		if (machine.fdt || !is_fdt(&module[i]))
 			continue;
 		machine.fdt = paging_direct(module[i].paddr, module[i].size);
 		machine.fdt_bytes = module[i].size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * struct machine from Vitrine's device tree. Nodes are told apart by "compatible"; what is unknown
- * is skipped. A node's properties may come in any order, so they are collected until it ends.
+ * struct machine from Vitrine's device tree. Nodes are told apart by "compatible" or by name; what
+ * is unknown is skipped. Properties may come in any order, so a node is judged when it ends.
  */
 #include <stddef.h>
 
@@ -9,61 +9,71 @@
 #include "guest/board/machine.h"
 #include "guest/lib/string.h"
 
-#define DEPTH_MAX 17
+#define ISA_IO 1 /* first cell of reg under /isa: an I/O port */
 
-/* What is known of a node while its properties go by. */
+/* What is remembered of a node while its properties go by. */
 struct node {
 	const char *name;
-	uint16_t *port, *irq;	   /* where its address and interrupt go; NULL: nobody cares */
-	uint16_t *second_port;	   /* an address that follows from the first */
-	uint16_t second_offset;
-	uint64_t reg_pair[4];	   /* reg, read as <address-hi address-lo size-hi size-lo …> */
-	uint32_t reg_cell[2], interrupt; /* reg, read as <cell address …> */
-	bool has_reg, is_hypervisor;
+	struct fdt_value reg, compatible;
+	uint32_t interrupt; /* 0: none */
 };
+
+/* The strings of the blob that have turned out to be these names. */
+struct names {
+	const char *reg, *compatible, *interrupts;
+};
+
+static void found_port(const struct node *node, uint16_t *port)
+{
+	const uint32_t number = fdt_cell(&node->reg, 1);
+
+	if (fdt_cell(&node->reg, 0) == ISA_IO && number <= 0xffff)
+		*port = number;
+}
+
+static void found_serial(const struct node *node)
+{
+	found_port(node, &machine.serial_port);
+	machine.serial_irq = node->interrupt;
+}
+
+static void found_debug_exit(const struct node *node)
+{
+	found_port(node, &machine.debug_exit_port);
+}
+
+static void found_pvpanic(const struct node *node)
+{
+	found_port(node, &machine.pvpanic_port);
+}
+
+static void found_pm(const struct node *node)
+{
+	found_port(node, &machine.pm_port);
+	machine.pm_control_port = machine.pm_port + 4;
+	machine.power_irq = node->interrupt;
+}
+
+static void found_sleep(const struct node *node)
+{
+	found_port(node, &machine.sleep_port);
+	if (node->interrupt)
+		machine.power_irq = node->interrupt;
+}
+
+static void found_hypervisor(const struct node *node)
+{
+	machine.hypercall_gpa = fdt_cell_pair(&node->reg, 0);
+}
 
 static const struct {
 	const char *compatible;
-	uint16_t *port, *irq, *second_port;
-	uint16_t second_offset;
+	void (*found)(const struct node *node);
 } known[] = {
-	{"ns16550a", &machine.serial_port, &machine.serial_irq, NULL, 0},
-	{"vitrine,debug-exit", &machine.debug_exit_port, NULL, NULL, 0},
-	{"qemu,pvpanic-isa", &machine.pvpanic_port, NULL, NULL, 0},
-	{"vitrine,acpi-pm", &machine.pm_port, &machine.power_irq, &machine.pm_control_port, 4},
-	{"vitrine,acpi-sleep", &machine.sleep_port, &machine.power_irq, NULL, 0},
+	{"ns16550a", found_serial},	     {"vitrine,debug-exit", found_debug_exit},
+	{"qemu,pvpanic-isa", found_pvpanic}, {"vitrine,acpi-pm", found_pm},
+	{"vitrine,acpi-sleep", found_sleep}, {"vitrine,hypervisor", found_hypervisor},
 };
-
-static bool recognise(const char *compatible, struct node *node)
-{
-	node->is_hypervisor = !strcmp(compatible, "vitrine,hypervisor");
-	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(compatible, known[i].compatible)) {
-			node->port = known[i].port;
-			node->irq = known[i].irq;
-			node->second_port = known[i].second_port;
-			node->second_offset = known[i].second_offset;
-			return true;
-		}
-	return node->is_hypervisor;
-}
-
-static void take_property(const struct fdt *fdt, struct node *node)
-{
-	if (!strcmp(fdt->name, "reg")) {
-		node->has_reg = true;
-		node->reg_cell[0] = fdt_cell(fdt, 0);
-		node->reg_cell[1] = fdt_cell(fdt, 1);
-		for (unsigned i = 0; i < 4; i++)
-			node->reg_pair[i] = fdt_cell_pair(fdt, 2 * i);
-	} else if (!strcmp(fdt->name, "compatible")) {
-		for (const char *s = NULL; (s = fdt_string_after(fdt, s));)
-			if (recognise(s, node))
-				break;
-	} else if (!strcmp(fdt->name, "interrupts")) {
-		node->interrupt = fdt_cell(fdt, 0);
-	}
-}
 
 static void add_memory(uint64_t start, uint64_t bytes)
 {
@@ -74,50 +84,72 @@ static void add_memory(uint64_t start, uint64_t bytes)
 	machine.ram_bytes += bytes;
 }
 
-static void finish_port(const struct node *node)
-{
-	if (node->reg_cell[0] != 1 || node->reg_cell[1] > 0xffff)
-		return; /* not an I/O port */
-	*node->port = node->reg_cell[1];
-	if (node->second_port)
-		*node->second_port = node->reg_cell[1] + node->second_offset;
-	if (node->irq && node->interrupt)
-		*node->irq = node->interrupt;
-}
-
 static void finish_node(const struct node *node, bool ram_from_fdt)
 {
-	if (!node->has_reg)
+	const struct fdt_value *reg = &node->reg;
+
+	if (!reg->bytes)
 		return;
-	if (node->port)
-		finish_port(node);
-	else if (node->is_hypervisor)
-		machine.hypercall_gpa = node->reg_pair[0];
-	else if (!strncmp(node->name, "memory@", 7) && ram_from_fdt) {
-		add_memory(node->reg_pair[0], node->reg_pair[1]);
-		add_memory(node->reg_pair[2], node->reg_pair[3]);
-	} else if (!strncmp(node->name, "cpu@", 4) && node->reg_cell[0] < 255 &&
-		 machine.cpu_count < CPU_MAX)
-		machine.apic_id[machine.cpu_count++] = node->reg_cell[0];
+	for (const char *s = NULL; (s = fdt_string_after(&node->compatible, s));)
+		for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (*s == *known[i].compatible && !strcmp(s, known[i].compatible)) {
+				known[i].found(node);
+				return;
+			}
+	if (!strncmp(node->name, "cpu@", 4) && fdt_cell(reg, 0) < 255 &&
+	    machine.cpu_count < CPU_MAX)
+		machine.apic_id[machine.cpu_count++] = fdt_cell(reg, 0);
+	else if (ram_from_fdt && !strncmp(node->name, "memory@", 7))
+		for (unsigned i = 0; i < reg->bytes / 4; i += 4)
+			add_memory(fdt_cell_pair(reg, i), fdt_cell_pair(reg, i + 2));
+}
+
+/* A name that was seen before is usually the same string of the blob again. */
+static bool is_named(const struct fdt *fdt, const char *name, const char **seen)
+{
+	if (fdt->name == *seen)
+		return true;
+	if (strcmp(fdt->name, name))
+		return false;
+	*seen = fdt->name;
+	return true;
+}
+
+/* Most properties are none of ours, which their first character says at once. */
+static void note_property(const struct fdt *fdt, struct node *node, struct names *names)
+{
+	switch (*fdt->name) {
+	case 'r':
+		if (is_named(fdt, "reg", &names->reg))
+			node->reg = fdt->value;
+		break;
+	case 'c':
+		if (is_named(fdt, "compatible", &names->compatible))
+			node->compatible = fdt->value;
+		break;
+	case 'i':
+		if (is_named(fdt, "interrupts", &names->interrupts))
+			node->interrupt = fdt_cell(&fdt->value, 0);
+		break;
+	}
 }
 
 bool machine_read_fdt(const void *blob, uint64_t bytes)
 {
 	const bool ram_from_fdt = machine.ram_count == 0; /* the PVH map comes first */
-	struct node node[DEPTH_MAX];
+	struct node node[FDT_DEPTH_MAX + 1];
+	struct names names = {0};
 	struct fdt fdt;
 
 	if (!fdt_open(&fdt, blob, bytes))
 		return false;
 	for (;;) {
 		switch (fdt_next(&fdt)) {
-		case FDT_NODE:
-			node[fdt.depth] = (struct node){.name = fdt.name};
-			break;
-		case FDT_PROPERTY: take_property(&fdt, &node[fdt.depth]); break;
-		case FDT_NODE_END: finish_node(&node[fdt.depth + 1], ram_from_fdt); break;
-		case FDT_END: return true;
-		case FDT_BAD: return false;
+		case FDT_EVENT_NODE: node[fdt.depth] = (struct node){.name = fdt.name}; break;
+		case FDT_EVENT_PROPERTY: note_property(&fdt, &node[fdt.depth], &names); break;
+		case FDT_EVENT_NODE_END: finish_node(&node[fdt.depth + 1], ram_from_fdt); break;
+		case FDT_EVENT_END: return true;
+		case FDT_EVENT_BAD: return false;
 		}
 	}
 }

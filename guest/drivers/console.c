@@ -51,16 +51,25 @@ static void flush(size_t length)
 
 static void write_locked(const char *text, size_t length)
 {
-	size_t used = 0;
+	size_t used = 0, start = 0;
 
-	for (size_t i = 0; i < length; i++) {
-		if (used + 2 > CHUNK_BYTES) {
+	while (start < length) {
+		size_t end = start;
+
+		while (end < length && end - start < CHUNK_BYTES / 2 && text[end] != '\n')
+			end++;
+		if (used + (end - start) + 2 > CHUNK_BYTES) {
 			flush(used);
 			used = 0;
 		}
-		if (text[i] == '\n')
+		memcpy(chunk + used, text + start, end - start);
+		used += end - start;
+		if (end < length && text[end] == '\n') {
 			chunk[used++] = '\r';
-		chunk[used++] = text[i];
+			chunk[used++] = '\n';
+			end++;
+		}
+		start = end;
 	}
 	flush(used);
 }

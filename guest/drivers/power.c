@@ -66,15 +66,15 @@ static void off_by_device_tree(void)
 static void off_by_acpi(void)
 {
 	struct acpi_power power;
+	uint8_t s5;
 
-	if (!acpi_read_power(&power) || !power.has_s5)
+	if (!acpi_read_power(&power) || !acpi_read_s5(&s5))
 		return;
 	if (power.pm1_control.gpa_or_port)
-		acpi_register_write(&power.pm1_control, 2,
-				    power.s5_type << PM1_SLP_TYP_SHIFT | PM1_SLP_EN);
+		acpi_register_write(&power.pm1_control, 2, s5 << PM1_SLP_TYP_SHIFT | PM1_SLP_EN);
 	if (power.sleep_control.gpa_or_port)
 		acpi_register_write(&power.sleep_control, 1,
-				    power.s5_type << SLEEP_SLP_TYP_SHIFT | SLEEP_SLP_EN);
+				    s5 << SLEEP_SLP_TYP_SHIFT | SLEEP_SLP_EN);
 }
 
 void power_off(void)

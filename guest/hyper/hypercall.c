@@ -14,8 +14,8 @@ static uint32_t features;
 
 void hypercall_init(void)
 {
-	const struct hypercall_page_header *header =
-		(const void *)(WINDOW_HYPERCALL + HYPERCALL_HEADER_OFFSET);
+	const struct hypercall_page_header *header = (const void *)(WINDOW_HYPERCALL +
+								    HYPERCALL_HEADER_OFFSET);
 
 	if (!machine.hypercall_gpa ||
 	    !paging_map(kernel_pml4, WINDOW_HYPERCALL, machine.hypercall_gpa, 0))
@@ -44,7 +44,8 @@ int64_t hypercall(enum hypercall_number number, uint64_t a, uint64_t b)
 		return NO_SYSTEM_CALL;
 	asm volatile("xorl %%r10d, %%r10d; call *%[entry]"
 		     : "+a"(result)
-		     : [entry] "r"(WINDOW_HYPERCALL + HYPERCALL_ENTRY_VMM), "D"(a), "S"(b), "d"(0ull)
+		     : [entry] "r"(WINDOW_HYPERCALL + HYPERCALL_ENTRY_VMM), "D"(a), "S"(b),
+		       "d"(0ull)
 		     : "rcx", "r10", "r11", "memory", "cc");
 	return result;
 }

@@ -14,8 +14,8 @@
 static const struct {
 	const char *signature, *name;
 } known[] = {
-	{"KVMKVMKVM", "KVM"},	 {"TCGTCGTCGTCG", "QEMU TCG"}, {"Microsoft Hv", "Hyper-V"},
-	{"VMwareVMware", "VMware"}, {"XenVMMXenVMM", "Xen"},	   {"bhyve bhyve ", "bhyve"},
+	{"KVMKVMKVM", "KVM"},	    {"TCGTCGTCGTCG", "QEMU TCG"}, {"Microsoft Hv", "Hyper-V"},
+	{"VMwareVMware", "VMware"}, {"XenVMMXenVMM", "Xen"},	  {"bhyve bhyve ", "bhyve"},
 };
 
 const char *hypervisor_name(void)

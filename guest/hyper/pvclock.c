@@ -20,7 +20,8 @@ bool pvclock_offered(void)
 
 void pvclock_start(struct cpu *cpu)
 {
-	msr_write(MSR_KVM_SYSTEM_TIME_NEW, (cpu->gpa + offsetof(struct cpu, pvclock)) | SYSTEM_TIME_ENABLE);
+	msr_write(MSR_KVM_SYSTEM_TIME_NEW,
+		  (cpu->gpa + offsetof(struct cpu, pvclock)) | SYSTEM_TIME_ENABLE);
 }
 
 static uint64_t scale(uint64_t ticks, const struct pvclock *clock)

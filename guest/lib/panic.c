@@ -19,7 +19,8 @@
 #include "guest/lib/symbols.h"
 #include "guest/mm/paging.h"
 
-#define BACKTRACE_MAX 16
+#define BACKTRACE_MAX 12    /* lines */
+#define BACKTRACE_STEPS 256 /* frames, with those that recursion repeats */
 
 static uint32_t panicking; /* 1 from the first panic on */
 
@@ -44,18 +45,37 @@ static bool is_mapped(uint64_t gva)
 				 : paging_lookup(kernel_pml4, gva) & PTE_PRESENT;
 }
 
+static void print_repeats(unsigned repeats)
+{
+	if (repeats)
+		print("  (%u more of these)\n", repeats);
+}
+
 static void print_backtrace(uint64_t rbp)
 {
-	for (unsigned i = 0; i < BACKTRACE_MAX && rbp >= KERNEL_BASE; i++) {
+	uint64_t last = 0;
+	unsigned lines = 0, repeats = 0;
+
+	for (unsigned i = 0; i < BACKTRACE_STEPS && lines < BACKTRACE_MAX; i++) {
 		const uint64_t *at = (const uint64_t *)rbp;
 
-		if (rbp % 8 || !is_mapped(rbp) || !is_mapped(rbp + 8) || !at[1])
-			return;
-		print_address("  ", at[1]);
+		if (rbp < KERNEL_BASE || rbp % 8 || !is_mapped(rbp) || !is_mapped(rbp + 8) ||
+		    !at[1])
+			break;
+		if (at[1] == last) {
+			repeats++;
+		} else {
+			print_repeats(repeats);
+			print_address("  ", at[1]);
+			last = at[1];
+			repeats = 0;
+			lines++;
+		}
 		if (!frame_follows(at[0], rbp))
-			return;
+			break;
 		rbp = at[0];
 	}
+	print_repeats(repeats);
 }
 
 static void print_registers(const struct trap_frame *f)

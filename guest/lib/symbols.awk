@@ -2,6 +2,10 @@
 # From "nm -n" of the kernel: assembly of the symbol table that symbols.c searches. Offsets count from
 # kernel_start, which the linker script pins to 0x...80200000.
 
+BEGIN {
+	count = 0
+}
+
 $2 ~ /^[tT]$/ && $3 !~ /^(text_end|kernel_start|.*[.].*)$/ && $1 != last {
 	address[count] = substr($1, 9)
 	name[count++] = $3

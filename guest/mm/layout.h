@@ -2,7 +2,7 @@
  *
  * The virtual address space, for C and assembly alike.
  *
- *   0x0000_0000_0040_0000  user program, its stack at the end of the same 2 MiB
+ *   0x0000_0000_0040_0000  user program, at most 492 KiB, then its stack
  *   0x0000_7fff_ffff_f000  USER_END
  *   0xffff_8000_0000_0000  direct map: GVA = GPA + DIRECT_BASE, up to 512 GiB        RW  NX
  *   0xffff_ffff_8000_0000  kernel: GVA = GPA + KERNEL_BASE, linked at 2 MiB          W^X
@@ -27,7 +27,7 @@
 #define GIB 0x40000000
 
 #define USER_BASE 0x400000
-#define USER_STACK_TOP 0x5ff000
+#define USER_STACK_TOP 0x480000
 #define USER_STACK_BYTES 0x4000
 #define USER_END 0x7ffffffff000
 

@@ -12,7 +12,6 @@
 
 #define ADDRESS 0x000ffffffffff000ull
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED_DIRTY)
-#define USER_PML4_ENTRIES 256
 
 extern uint64_t direct_pdpt[512], low_pd[512], image_pd[512], image_pt[512];
 static struct spinlock lock; /* the kernel's half; a process's half has one owner */
@@ -145,22 +144,26 @@ uint64_t *paging_create_space(void)
 	return pml4;
 }
 
-static void free_table(uint64_t *table, unsigned level, unsigned count)
+/* Only entries of [start, end) are looked at: each look is an emulated instruction or two. */
+static void free_table(uint64_t *table, unsigned level, uint64_t start, uint64_t end)
 {
-	for (unsigned i = 0; i < count; i++) {
-		const uint64_t entry = table[i];
+	const uint64_t span = 1ull << (12 + 9 * level); /* of one entry */
+
+	for (uint64_t gva = start & ~(span - 1); gva < end; gva += span) {
+		const uint64_t entry = table[entry_index(gva, level)];
 
 		if (!(entry & PTE_PRESENT))
 			continue;
 		if (level > 0)
-			free_table(table_of(entry), level - 1, 512);
+			free_table(table_of(entry), level - 1, gva < start ? start : gva,
+				   gva + span < end ? gva + span : end);
 		else if (entry & PTE_OWNED)
 			frame_free(entry & ADDRESS);
 	}
 	frame_free(paging_root(table));
 }
 
-void paging_free_space(uint64_t *pml4)
+void paging_free_space(uint64_t *pml4, uint64_t start_gva, uint64_t end_gva)
 {
-	free_table(pml4, 3, USER_PML4_ENTRIES);
+	free_table(pml4, 3, start_gva, end_gva);
 }

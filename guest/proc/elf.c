@@ -27,12 +27,13 @@ _Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_segment) == 
 
 enum { ET_EXEC = 2, EM_X86_64 = 62, PT_LOAD = 1, PF_X = 1, PF_W = 2 };
 #define NO_MEMORY 1
+#define USER_IMAGE_END (USER_STACK_TOP - USER_STACK_BYTES - PAGE_BYTES) /* a guard page */
 
 static bool segment_fits(const struct elf_segment *s, uint64_t image_bytes)
 {
 	return s->filesz <= s->memsz && s->offset <= image_bytes &&
-	       s->filesz <= image_bytes - s->offset && s->vaddr >= PAGE_BYTES &&
-	       s->vaddr < USER_END && s->memsz < USER_END - s->vaddr &&
+	       s->filesz <= image_bytes - s->offset && s->vaddr >= USER_BASE &&
+	       s->vaddr < USER_IMAGE_END && s->memsz <= USER_IMAGE_END - s->vaddr &&
 	       s->vaddr % PAGE_BYTES == s->offset % PAGE_BYTES;
 }
 

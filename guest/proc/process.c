@@ -81,7 +81,7 @@ int64_t process_run(uint64_t argument)
 		result = PROCESS_BAD_IMAGE;
 	else if (entry != 1 && map_stack_page(&process, USER_STACK_TOP - 1))
 		result = run(&process, entry, argument);
-	paging_free_space(process.pml4);
+	paging_free_space(process.pml4, USER_BASE, USER_STACK_TOP);
 	return result;
 }
 

@@ -2,10 +2,10 @@
  *
  * The system calls. Arguments come from user code: numbers are compared, pointers are looked up.
  */
+#include "guest/user/syscall.h"
 #include "guest/arch/trap.h"
 #include "guest/drivers/console.h"
 #include "guest/proc/process.h"
-#include "guest/user/syscall.h"
 
 #define WRITE_MAX 0x10000
 #define CHUNK_BYTES 256

@@ -109,22 +109,24 @@ static void cmd_irq(const char *argument)
 	for (unsigned i = EXCEPTION_COUNT; i < 256; i++)
 		if (trap_interrupt_count(i))
 			print("  vector %3u  %8lu  %s\n", i, trap_interrupt_count(i),
-			      i == VECTOR_TICK ? "tick" : i == VECTOR_WAKE ? "wake-up" : "GSI");
+			      i == VECTOR_TICK	 ? "tick"
+			      : i == VECTOR_WAKE ? "wake-up"
+						 : "GSI");
 }
 
-static void print_value(const struct fdt *fdt)
+static void print_value(const struct fdt_value *value)
 {
-	bool text = fdt->value_bytes > 1 && !fdt->value[fdt->value_bytes - 1];
+	bool text = value->bytes > 1 && !value->at[value->bytes - 1];
 
-	for (uint32_t i = 0; i + 1 < fdt->value_bytes; i++)
-		text = text && (fdt->value[i] >= ' ' || (!fdt->value[i] && i && fdt->value[i - 1]));
+	for (uint32_t i = 0; i + 1 < value->bytes; i++)
+		text = text && (value->at[i] >= ' ' || (!value->at[i] && i && value->at[i - 1]));
 	if (text) {
-		for (const char *s = NULL; (s = fdt_string_after(fdt, s));)
+		for (const char *s = NULL; (s = fdt_string_after(value, s));)
 			print(" \"%s\"", s);
 		return;
 	}
-	for (uint32_t i = 0; i < fdt->value_bytes / 4; i++)
-		print(" %x", fdt_cell(fdt, i));
+	for (uint32_t i = 0; i < value->bytes / 4; i++)
+		print(" %x", fdt_cell(value, i));
 }
 
 static void indent(unsigned depth)
@@ -144,17 +146,17 @@ static void cmd_fdt(const char *argument)
 	}
 	for (;;) {
 		switch (fdt_next(&fdt)) {
-		case FDT_NODE:
+		case FDT_EVENT_NODE:
 			indent(fdt.depth);
 			print("%s {\n", fdt.depth == 1 ? "/" : fdt.name);
 			break;
-		case FDT_PROPERTY:
+		case FDT_EVENT_PROPERTY:
 			indent(fdt.depth + 1);
 			print("%s", fdt.name);
-			print_value(&fdt);
+			print_value(&fdt.value);
 			print("\n");
 			break;
-		case FDT_NODE_END:
+		case FDT_EVENT_NODE_END:
 			indent(fdt.depth + 1);
 			print("}\n");
 			break;

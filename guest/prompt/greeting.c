@@ -57,13 +57,19 @@ static void greet_hypercalls(void)
 void greet(void)
 {
 	print("\nVitrine guest " VITRINE_VERSION "\n");
-	print("  entry       %s, %u-bit, machine from %s, console by %s\n", "PVH",
-	      machine.entry_bits, machine.fdt ? "device tree" : "ACPI", console_name());
+	print("  entry       %s, machine from %s, console by %s\n",
+	      machine.entry_bits == 64 ? "64-bit, by Vitrine's note" : "32-bit PVH",
+	      machine.fdt	 ? "device tree"
+	      : machine.rsdp_gpa ? "ACPI"
+				 : "memory map alone",
+	      console_name());
 	print("  hypervisor  %s%s\n", hypervisor_name(),
 	      process_syscall_stays_in_user() ? ", deprivileged (syscall stays in ring 3)" : "");
 	print("  processors  %u of %u CPUs online, %s\n", smp_online_count(), machine.cpu_count,
 	      lapic_is_x2apic() ? "x2APIC" : "xAPIC");
 	greet_memory();
+	print("  protection  W^X, NX, WP%s%s%s\n", cpu_features.smep ? ", SMEP" : "",
+	      cpu_features.smap ? ", SMAP" : "", cpu_features.umip ? ", UMIP" : "");
 	greet_clock();
 	greet_hypercalls();
 	print("\n");

@@ -10,7 +10,7 @@
 #include "guest/lib/print.h"
 #include "guest/time/clock.h"
 
-#define PORT_POST 0x80 /* where PCs show their progress; harmless */
+#define PORT_POST 0x80		/* where PCs show their progress; harmless */
 #define KVM_HC_VAPIC_POLL_IRQ 1 /* does nothing: a round trip and no more */
 
 static void nothing(void)

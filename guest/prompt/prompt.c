@@ -8,7 +8,7 @@
 #include "guest/lib/print.h"
 
 #define LINE_MAX_BYTES 80
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 
 static void erase(unsigned count)
 {

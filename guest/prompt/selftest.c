@@ -114,7 +114,8 @@ static void test_kvmclock(void)
 	tsc = clock_tsc_to_ns(tsc_read() - tsc);
 	start = clock_ns() - start;
 	print("         %lu us by kvmclock, %lu us by TSC\n", start / 1000, tsc / 1000);
-	check(tsc > start * 95 / 100 && tsc < start * 105 / 100, "kvmclock and TSC agree within 5 %");
+	check(tsc > start * 95 / 100 && tsc < start * 105 / 100,
+	      "kvmclock and TSC agree within 5 %");
 }
 
 static void test_user(void)
@@ -246,9 +247,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } test[] = {
-	{"boot", test_boot},	 {"smp", test_smp},   {"timer", test_timer},
+	{"boot", test_boot},	     {"smp", test_smp},	      {"timer", test_timer},
 	{"kvmclock", test_kvmclock}, {"memory", test_memory}, {"trap", test_trap},
-	{"user", test_user},	 {"hyper", test_hyper},
+	{"user", test_user},	     {"hyper", test_hyper},
 };
 
 uint32_t selftest_run(const char *name)

@@ -8,7 +8,7 @@
 
 #include "guest/user/syscall.h"
 
-#define ROUNDS 64
+#define ROUNDS 16
 #define KERNEL_ADDRESS 0xffffffff80200000ull
 
 _Noreturn void user_main(uint64_t task);
@@ -74,9 +74,7 @@ static int attempt(uint64_t task)
 	switch (task) {
 	case USER_READ_KERNEL: (void)*(volatile uint64_t *)KERNEL_ADDRESS; break;
 	case USER_WRITE_TEXT: *(volatile uint8_t *)(uintptr_t)user_main = 0; break;
-	case USER_RUN_STACK:
-		asm volatile("call *%0" : : "r"(code) : "memory");
-		break;
+	case USER_RUN_STACK: asm volatile("call *%0" : : "r"(code) : "memory"); break;
 	case USER_HALT: asm volatile("hlt"); break;
 	case USER_PORT: asm volatile("outb %%al, $0x80" : : "a"(0)); break;
 	case USER_WRITE_CR3: asm volatile("mov %0, %%cr3" : : "r"(0ull)); break;

@@ -14,14 +14,14 @@
 
 /* What the embedded program does, in its first argument. */
 enum user_task {
-	USER_HELLO,	       /* prints a line, measures getpid, exits with 0 */
-	USER_READ_KERNEL,      /* the others do what ring 3 must not do; exit with 1 if they could */
+	USER_HELLO,	  /* prints a line, measures getpid, exits with 0 */
+	USER_READ_KERNEL, /* the others do what ring 3 must not do; exit with 1 if they could */
 	USER_WRITE_TEXT,
 	USER_RUN_STACK,
 	USER_HALT,
 	USER_PORT,
 	USER_WRITE_CR3,
-	USER_BAD_POINTER, /* write() from kernel memory must fail; exits with 0 if it did */
+	USER_BAD_POINTER,     /* write() from kernel memory must fail; exits with 0 if it did */
 	USER_KEEPS_REGISTERS, /* exits with 0 if a system call kept rbx, rbp, r8 … r15, flags */
 	USER_TASK_COUNT
 };

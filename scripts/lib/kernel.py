@@ -58,24 +58,39 @@ def module_info(file, key):
 
 
 def debian_cloud_kernel():
-    """The newest one that apt knows; without apt's lists or a network, the newest of the cache."""
-    need("dpkg", "dpkg")
-    listing = subprocess.run(["apt-cache", "depends", META_PACKAGE], capture_output=True, text=True)
-    match = re.search(r"Depends: (linux-image-[^\s<>]*?)(-unsigned)?$", listing.stdout, re.MULTILINE)
-    if match:
-        package = match.group(1) + "-unsigned"
+    """The newest one that apt can get; without a network, the newest that was unpacked before."""
+    failure = Failure(f"apt knows no {META_PACKAGE}: run apt-get update as root, then try again")
+    for attempt in range(2):
+        package = _newest_package()
         try:
-            return Kernel(cached("kernel", package, lambda path: _download(package, path)))
-        except Failure:
-            if not _in_cache():
-                raise
-    if not _in_cache():
-        raise Failure(f"apt knows no {META_PACKAGE}: run apt-get update as root, then try again")
-    return Kernel(_in_cache()[-1])
+            if package:
+                return Kernel(cached("kernel", package, lambda path: _download(package, path)))
+        except Failure as why:
+            failure = why
+        before = sorted(cache_root().glob("kernel-*"), key=lambda path: path.stat().st_mtime)
+        if before:
+            return Kernel(before[-1])
+        if attempt == 0 and not _update_lists():
+            break
+    raise failure
 
 
-def _in_cache():
-    return sorted(cache_root().glob("kernel-*"), key=lambda path: path.stat().st_mtime)
+def _newest_package():
+    """The unsigned twin of what the meta package depends on; None if apt's lists don't say."""
+    need("apt-cache", "apt")
+    listing = subprocess.run(["apt-cache", "depends", META_PACKAGE], capture_output=True, text=True)
+    match = re.search(r"Depends: (linux-image-\d\S*)", listing.stdout)
+    return match and match.group(1).removesuffix("-unsigned") + "-unsigned"
+
+
+def _update_lists():
+    """apt's lists may be old or not there, as on a fresh machine."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    try:
+        return subprocess.run([*as_root, "apt-get", "update", "-qq"], capture_output=True,
+                              stdin=subprocess.DEVNULL).returncode == 0
+    except FileNotFoundError:
+        return False  # no sudo
 
 
 def _download(package, folder):
@@ -83,7 +98,7 @@ def _download(package, folder):
     try:
         run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package, cwd=folder)
     except Failure as failure:
-        raise Failure(f"can't download {package}: is there a network? apt-get update may help ({failure})")
+        raise Failure(f"can't download {package}: is there a network? ({failure})")
     package_file = glob.glob(f"{folder}/*.deb")[0]
     run("dpkg", "-x", package_file, str(folder))
     os.unlink(package_file)

@@ -15,8 +15,9 @@ TAKES_INPUT = False
 ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
 LDLINUX = "/usr/lib/syslinux/modules/bios/ldlinux.c32"
 MILLION_INSTRUCTIONS_PER_S = 50  # of the emulated machine's clock
-BIOSES = [("/usr/share/bochs/BIOS-bochs-latest", "/usr/share/vgabios/vgabios.bin"),
-          ("/usr/share/seabios/bios.bin", "/usr/share/seabios/vgabios-stdvga.bin")]
+BIOS = "/usr/share/seabios/bios.bin"
+VGA_BIOS = "/usr/share/seabios/vgabios-stdvga.bin"
+TERMINAL_DISPLAY = "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so"
 
 
 def check(job):
@@ -27,10 +28,9 @@ def check(job):
     if job.memory_mb > 2048:
         raise Failure("Bochs has 2048 MB at most: --memory 2048")
     for program, package in (("bochs-bin", "bochs"), ("xorriso", "xorriso"), (ISOLINUX, "isolinux"),
-                             (LDLINUX, "syslinux-common")):
+                             (LDLINUX, "syslinux-common"), (BIOS, "seabios"),
+                             (TERMINAL_DISPLAY, "bochs-term")):
         need(program, package)
-    if not os.path.exists("/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so"):
-        raise Failure("Bochs lacks its terminal display: apt-get install bochs-term")
 
 
 def start(job, kernel, initrd, folder, attempt, console):
@@ -72,14 +72,11 @@ def _make_iso(folder, kernel, initrd, words):
 
 
 def _bochsrc(job, folder, console, line):
-    bios, vgabios = next((pair for pair in BIOSES if all(map(os.path.exists, pair))), (None, None))
-    if not bios:
-        raise Failure("Bochs has no BIOS: apt-get install seabios")
     return f"""display_library: term
 cpu: model=corei7_haswell_4770, ips={MILLION_INSTRUCTIONS_PER_S}000000
 memory: guest={job.memory_mb}, host={job.memory_mb}
-romimage: file={bios}
-vgaromimage: file={vgabios}
+romimage: file={BIOS}
+vgaromimage: file={VGA_BIOS}
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="{folder}/level1.iso", status=inserted
 boot: cdrom

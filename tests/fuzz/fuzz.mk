@@ -29,3 +29,16 @@ build/fuzz/fuzz_boot: $(FUZZ_BOOT_SRC) vmm/boot/kernel_cache.c tests/unit/boot_i
 	$(Q)clang $(CPPFLAGS) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread -ffunction-sections \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wl,--gc-sections \
 		-o $@ $(FUZZ_BOOT_SRC) -lfdt -llz4 -lzstd -llzma -lz
+
+# make fuzz-gdb   the same over gdb's protocol; run build/fuzz/fuzz_gdb -max_total_time=120 -dict=tests/fuzz/gdb.dict
+FUZZ_GDB_SRC := tests/fuzz/fuzz_gdb.c $(filter-out vmm/gdb/stub.c vmm/gdb/target_vm.c vmm/gdb/connection.c \
+	vmm/gdb/listen.c,$(wildcard vmm/gdb/*.c))
+
+.PHONY: fuzz-gdb
+fuzz-gdb: build/fuzz/fuzz_gdb
+
+build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_target.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_GDB_SRC)

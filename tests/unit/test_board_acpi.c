@@ -252,32 +252,41 @@ static void dump_prints(void **state)
 	test_each_board(check_dump);
 }
 
-/* The printer is pure, too: no byte of the tables may lead it outside, and a wrong sum is told. */
+/* Which bytes a checksum covers: all but the FACS and the gaps between tables. */
+static void mark_covered(bool covered[ACPI_TABLES_MAX_BYTES])
+{
+	const struct acpi_rsdp *rsdp = at(GPA_ACPI_TABLES, sizeof *rsdp);
+	const uint64_t gpa[] = {rsdp->xsdt_gpa, xsdt_entry(0), xsdt_entry(1), fadt()->x_dsdt};
+
+	memset(covered, 0, ACPI_TABLES_MAX_BYTES * sizeof *covered);
+	memset(covered, true, sizeof *rsdp);
+	for (unsigned i = 0; i < sizeof gpa / sizeof *gpa; i++) {
+		const struct acpi_header *table = at(gpa[i], sizeof *table);
+
+		memset(covered + (gpa[i] - GPA_ACPI_TABLES), true, table->length);
+	}
+}
+
+/* No flipped bit and no cut may lead the printer outside, and each one that a checksum covers is told. */
 static void dump_survives_damage(void **state)
 {
 	(void)state;
 	const struct board board = test_board(BOARD_IRQCHIP_KERNEL, 2);
+	static bool covered[ACPI_TABLES_MAX_BYTES];
 	FILE *out = fopen("/dev/null", "w");
 
 	build(&board);
-	for (size_t i = 0; i < tables_bytes; i++) {
-		/* What no checksum covers: the gaps between tables, and the FACS behind its length. */
-		size_t facs = fadt()->firmware_ctrl - GPA_ACPI_TABLES;
-		bool covered = i < 33 || i >= facs + sizeof(struct acpi_facs);
-		uint8_t saved = tables[i];
+	mark_covered(covered);
+	for (size_t bit = 0; bit < 8 * tables_bytes; bit++) {
+		uint8_t *copy = test_malloc(tables_bytes); /* exact, for the sanitizer */
 
-		for (unsigned bit = 0; bit < 8; bit++) {
-			uint8_t *copy = test_malloc(tables_bytes); /* exact, for the sanitizer */
+		memcpy(copy, tables, tables_bytes);
+		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		int result = dump_acpi(out, copy, tables_bytes, GPA_ACPI_TABLES);
 
-			tables[i] = (uint8_t)(saved ^ 1u << bit);
-			memcpy(copy, tables, tables_bytes);
-			int result = dump_acpi(out, copy, tables_bytes, GPA_ACPI_TABLES);
-
-			if (covered && result == 0 && i < 20)
-				fail_msg("damage at %zu not noticed", i);
-			test_free(copy);
-		}
-		tables[i] = saved;
+		if (result != -EINVAL && covered[bit / 8])
+			fail_msg("damage at byte %zu not noticed", bit / 8);
+		test_free(copy);
 	}
 	for (size_t len_bytes = 0; len_bytes < tables_bytes; len_bytes++) {
 		uint8_t *copy = test_malloc(len_bytes);

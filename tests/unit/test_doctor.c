@@ -244,6 +244,14 @@ static void spoil_ept(struct doctor_facts *f)
 {
 	f->host.ept = 0;
 }
+static void spoil_real_mode(struct doctor_facts *f)
+{
+	f->host.unrestricted_guest = 0;
+}
+static void spoil_step(struct doctor_facts *f)
+{
+	f->kvm.trial[TRIAL_GDB_STEP] = (struct probe_result){OUTCOME_WRONG_STOP, (uint32_t)-1};
+}
 static void spoil_thp(struct doctor_facts *f)
 {
 	strcpy(f->host.thp, "never");
@@ -278,7 +286,9 @@ static void spoil_create_vm(struct doctor_facts *f)
 }
 static void spoil_sync_regs(struct doctor_facts *f)
 {
-	f->kvm.cap[6] = 0;
+	for (unsigned i = 0; i < PROBE_CAP_COUNT; i++)
+		if (strcmp(probe_cap_info[i].name, "SYNC_REGS") == 0)
+			f->kvm.cap[i] = 0;
 }
 
 static void test_each_defect_has_its_advice(void **state)
@@ -288,6 +298,8 @@ static void test_each_defect_has_its_advice(void **state)
 		enum doctor_subject subject;
 		const char *text, *advice;
 	} row[] = {
+		{spoil_real_mode, SUBJECT_REAL_MODE, "emulated (unrestricted_guest=N)", ""},
+		{spoil_step, SUBJECT_GDB_HARDWARE, "single steps have to be repeated", ""},
 		{spoil_ept, SUBJECT_PAGING, "EPT is off", "ept=1"},
 		{spoil_thp, SUBJECT_HUGE_PAGES, "off", "echo madvise"},
 		{spoil_overcommit, SUBJECT_MEMORY, "overcommit", "vm.overcommit_memory=0"},
@@ -337,6 +349,44 @@ static void test_missing_required_capability_limits(void **state)
 	doctor_judge(&f, v);
 	assert_int_equal(v[SUBJECT_INTERFACE].state, DOCTOR_NO);
 	assert_int_equal(doctor_exit_status(v), DOCTOR_EXIT_LIMITED);
+}
+
+static void spoil_smp(struct doctor_facts *f)
+{
+	f->kvm.trial[TRIAL_SMP].outcome = OUTCOME_STUCK;
+}
+static void spoil_xrstor(struct doctor_facts *f)
+{
+	f->kvm.trial[TRIAL_XRSTOR].outcome = OUTCOME_KVM_GAVE_UP;
+}
+static void spoil_ring3(struct doctor_facts *f)
+{
+	f->kvm.trial[TRIAL_RING3].outcome = OUTCOME_TRIPLE_FAULT;
+}
+
+static void test_what_limits_guests_is_in_the_exit_status(void **state)
+{
+	static const struct {
+		void (*spoil)(struct doctor_facts *f);
+		enum doctor_subject subject;
+		const char *text;
+	} row[] = {
+		{spoil_smp, SUBJECT_SMP, "(stuck)"},
+		{spoil_xrstor, SUBJECT_STOCK_LINUX, "needs xrstor, which"},
+		{spoil_ring3, SUBJECT_BUNDLED_GUEST, "ring 3"},
+	};
+	struct doctor_verdict v[DOCTOR_SUBJECT_COUNT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		struct doctor_facts f = healthy();
+
+		row[i].spoil(&f);
+		doctor_judge(&f, v);
+		assert_int_equal(v[row[i].subject].state, DOCTOR_NO);
+		assert_has(v[row[i].subject].text, row[i].text);
+		assert_int_equal(doctor_exit_status(v), DOCTOR_EXIT_LIMITED);
+	}
 }
 
 /* --- printing */
@@ -489,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_each_defect_has_its_advice),
 		cmocka_unit_test(test_slow_vm_with_the_cure_in_place_has_no_advice),
 		cmocka_unit_test(test_missing_required_capability_limits),
+		cmocka_unit_test(test_what_limits_guests_is_in_the_exit_status),
 		cmocka_unit_test(test_report_in_ascii_is_ascii),
 		cmocka_unit_test(test_report_in_colour),
 		cmocka_unit_test(test_report_without_kvm_has_no_figures),

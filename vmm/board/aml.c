@@ -218,7 +218,6 @@ size_t aml_begin(struct aml *aml, enum aml_op op)
 
 void aml_end(struct aml *aml, size_t body)
 {
-	uint8_t bytes[PKG_LENGTH_MAX_BYTES];
 	size_t len_bytes = aml->used_bytes - body;
 	unsigned own_bytes = 1;
 
@@ -229,7 +228,7 @@ void aml_end(struct aml *aml, size_t body)
 	uint8_t *place = insert(aml, body, own_bytes);
 
 	if (place)
-		memcpy(place, bytes, encode_pkg_length(len_bytes + own_bytes, own_bytes, bytes));
+		encode_pkg_length(len_bytes + own_bytes, own_bytes, place);
 }
 
 /* Here a PkgLength is just a number of bits (ACPI 6.4 §20.2.5.2, NamedField). */

@@ -37,7 +37,7 @@ struct board {
 struct board_window {
 	enum bus_space space;
 	uint64_t base;
-	uint32_t size_bytes; /* 0: unused entry */
+	uint64_t size_bytes; /* 0: unused entry */
 };
 
 /* When a line of the table is part of the machine. */
@@ -52,12 +52,12 @@ struct board_device {
 	const struct device_ops *ops;
 	const char *name; /* "com1" */
 	enum board_when when;
+	int irq; /* GSI or BOARD_NO_IRQ */
 	struct board_window window[BOARD_WINDOW_MAX];
-	int irq;		/* GSI or BOARD_NO_IRQ */
 	const char *fdt_node;	/* FDT node name without address; NULL: not in the tree */
 	const char *compatible; /* FDT */
-	uint32_t clock_hz;	/* FDT clock-frequency of a UART; 0: has none */
 	const char *acpi_hid;	/* DSDT; NULL: not in the namespace */
+	uint32_t clock_hz;	/* FDT clock-frequency of a UART; 0: has none */
 };
 
 extern const struct board_device board_table[];

@@ -47,7 +47,8 @@ static void add_resources(struct aml *aml, const struct board *board,
 		if (window->space == BUS_PIO)
 			aml_resource_io(aml, (uint16_t)window->base, (uint8_t)window->size_bytes);
 		else
-			aml_resource_memory(aml, (uint32_t)window->base, window->size_bytes);
+			aml_resource_memory(aml, (uint32_t)window->base,
+					    (uint32_t)window->size_bytes);
 	}
 	add_interrupt(aml, board, entry->irq);
 	aml_resources_end(aml, resources);

@@ -155,7 +155,7 @@ static void add_isa_windows(struct tree *tree, const struct board_device *entry)
 	for (unsigned i = 0; i < BOARD_WINDOW_MAX && entry->window[i].size_bytes; i++) {
 		reg[cells++] = cpu_to_fdt32(ISA_IO);
 		reg[cells++] = cpu_to_fdt32((uint32_t)entry->window[i].base);
-		reg[cells++] = cpu_to_fdt32(entry->window[i].size_bytes);
+		reg[cells++] = cpu_to_fdt32((uint32_t)entry->window[i].size_bytes);
 	}
 	step(tree, fdt_property(tree->buf, "reg", reg, (int)(cells * sizeof *reg)));
 }

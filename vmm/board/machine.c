@@ -129,7 +129,7 @@ static int load(struct machine *machine, char *err, size_t err_size)
 			  &machine->report, &boot_error);
 	if (error)
 		snprintf(err, err_size, "%s", boot_error.text);
-	return error;
+	return error ? -ENOEXEC : 0;
 }
 
 int machine_create(const struct machine_setup *setup, struct machine **out, char *err,
@@ -193,6 +193,11 @@ void machine_press_power_button(struct machine *machine)
 	for (unsigned i = 0; i < machine->device_count; i++)
 		if (machine->device[i]->ops->power_button)
 			machine->device[i]->ops->power_button(machine->device[i]);
+}
+
+const struct bus *machine_bus(const struct machine *machine)
+{
+	return &machine->bus;
 }
 
 struct vm *machine_vm(struct machine *machine)

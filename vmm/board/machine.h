@@ -31,7 +31,8 @@ struct machine_setup {
 	void *ctx;
 };
 
-/* Builds the machine and loads the image; nothing runs yet. 0, or -errno with one line in err. */
+/* Builds the machine and loads the image; nothing runs yet. 0, or -errno with one line in err; -ENOEXEC
+ * where it is the image or what goes with it that can't be used. */
 int machine_create(const struct machine_setup *setup, struct machine **out, char *err,
 		   size_t err_size);
 
@@ -45,6 +46,7 @@ void machine_destroy(struct machine *machine); /* NULL is fine */
 /* Presses the ACPI power button. Loop thread. */
 void machine_press_power_button(struct machine *machine);
 
+const struct bus *machine_bus(const struct machine *machine);
 struct vm *machine_vm(struct machine *machine);
 struct vm_control *machine_control(struct machine *machine);
 const struct boot_report *machine_boot_report(const struct machine *machine);

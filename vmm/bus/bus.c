@@ -25,8 +25,11 @@ int bus_add(struct bus *bus, enum bus_space space, uint64_t base, uint64_t size_
 	if (at < count && base + (size_bytes - 1) >= window[at].base)
 		return -EEXIST;
 	memmove(&window[at + 1], &window[at], (count - at) * sizeof(*window));
-	window[at] = (struct bus_window){
-		.base = base, .size_bytes = size_bytes, .dev = dev, .region = region};
+	window[at] = (struct bus_window){.base = base,
+					 .size_bytes = size_bytes,
+					 .dev = dev,
+					 .name = dev->name,
+					 .region = region};
 	bus->window_count[space]++;
 	return 0;
 }
@@ -51,10 +54,10 @@ const struct bus_window *bus_find(const struct bus *bus, enum bus_space space, u
 }
 
 /* The window that holds the whole access, or NULL. */
-static const struct bus_window *find_whole(const struct bus *bus, enum bus_space space,
-					   uint64_t addr, unsigned width)
+static struct bus_window *find_whole(struct bus *bus, enum bus_space space, uint64_t addr,
+				     unsigned width)
 {
-	const struct bus_window *window = bus_find(bus, space, addr);
+	struct bus_window *window = (struct bus_window *)bus_find(bus, space, addr);
 
 	return window && window->size_bytes - (addr - window->base) >= width ? window : NULL;
 }
@@ -67,12 +70,13 @@ static uint64_t ones(unsigned width)
 const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_t addr,
 				  unsigned width, uint64_t *value)
 {
-	const struct bus_window *window = find_whole(bus, space, addr, width);
+	struct bus_window *window = find_whole(bus, space, addr, width);
 
 	*value = ones(width);
 	if (!window)
 		return NULL;
 	pthread_mutex_lock(&window->dev->lock);
+	window->reads++;
 	*value &= window->dev->ops->read(window->dev, window->region, addr - window->base, width);
 	pthread_mutex_unlock(&window->dev->lock);
 	return window;
@@ -81,11 +85,12 @@ const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_
 const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64_t addr,
 				   unsigned width, uint64_t value)
 {
-	const struct bus_window *window = find_whole(bus, space, addr, width);
+	struct bus_window *window = find_whole(bus, space, addr, width);
 
 	if (!window)
 		return NULL;
 	pthread_mutex_lock(&window->dev->lock);
+	window->writes++;
 	window->dev->ops->write(window->dev, window->region, addr - window->base, width,
 				value & ones(width));
 	pthread_mutex_unlock(&window->dev->lock);

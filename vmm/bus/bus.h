@@ -20,7 +20,10 @@ struct bus_window {
 	uint64_t base;
 	uint64_t size_bytes;
 	struct device *dev;
-	unsigned region; /* which of the device's windows this is */
+	const char *name; /* the device's; outlives it */
+	unsigned region;  /* which of the device's windows this is */
+	uint64_t reads;	  /* accesses so far; dev->lock */
+	uint64_t writes;
 };
 
 struct bus {

@@ -70,7 +70,7 @@ static void put_trials(struct json *j, const struct probe_facts *kvm)
 		json_object(j, probe_trial_key(i));
 		json_bool(j, "ok", kvm->trial[i].outcome == OUTCOME_OK);
 		json_string(j, "outcome", probe_outcome_key(kvm->trial[i].outcome));
-		json_u64(j, "detail", kvm->trial[i].detail);
+		json_i64(j, "detail", (int32_t)kvm->trial[i].detail);
 		json_end(j);
 	}
 	json_end(j);

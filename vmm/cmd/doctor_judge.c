@@ -5,7 +5,6 @@
  */
 #include "cmd/doctor_judge.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -41,26 +40,6 @@ const char *doctor_subject_key(enum doctor_subject subject)
 const char *doctor_subject_title(enum doctor_subject subject)
 {
 	return subjects[subject].title;
-}
-
-void verdict_set(struct doctor_verdict *verdict, enum doctor_state state, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(verdict->text, sizeof(verdict->text), format, args);
-	va_end(args);
-	verdict->state = state;
-	verdict->advice[0] = '\0';
-}
-
-void verdict_advise(struct doctor_verdict *verdict, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(verdict->advice, sizeof(verdict->advice), format, args);
-	va_end(args);
 }
 
 bool doctor_is_deprivileged(const struct doctor_facts *facts)
@@ -195,13 +174,17 @@ static void judge_gdb_software(const struct doctor_facts *facts, struct doctor_v
 static void judge_gdb_hardware(const struct doctor_facts *facts, struct doctor_verdict *v)
 {
 	bool hbreak = trial_ok(facts, TRIAL_GDB_HARDWARE), step = trial_ok(facts, TRIAL_GDB_STEP);
+	bool early = facts->kvm.trial[TRIAL_GDB_STEP].outcome == OUTCOME_WRONG_STOP;
 
 	if (hbreak && step)
 		verdict_set(v, DOCTOR_OK, "hardware breakpoints and single steps work");
 	else
-		verdict_set(v, hbreak || step ? DOCTOR_LIMITED : DOCTOR_NO,
+		verdict_set(v, hbreak || step || early ? DOCTOR_LIMITED : DOCTOR_NO,
 			    "hardware breakpoints %s, single steps %s",
-			    hbreak ? "work" : "do not work", step ? "work" : "do not work");
+			    hbreak ? "work" : "do not work",
+			    step    ? "work"
+			    : early ? "have to be repeated"
+				    : "do not work");
 }
 
 static void judge_hypercall(const struct doctor_facts *facts, struct doctor_verdict *v)
@@ -245,13 +228,19 @@ void doctor_judge(const struct doctor_facts *facts, struct doctor_verdict *verdi
 	judge_host(facts, verdicts);
 }
 
+static bool is_essential(enum doctor_subject subject)
+{
+	return subject <= SUBJECT_SMP || subject == SUBJECT_INTERFACE;
+}
+
 int doctor_exit_status(const struct doctor_verdict *verdicts)
 {
 	if (verdicts[SUBJECT_KVM].state == DOCTOR_NO)
 		return VITRINE_EXIT_HOST;
-	for (unsigned i = SUBJECT_BUNDLED_GUEST; i <= SUBJECT_SMP; i++)
-		if (verdicts[i].state != DOCTOR_OK)
+	if (verdicts[SUBJECT_STOCK_LINUX].state != DOCTOR_OK)
+		return DOCTOR_EXIT_LIMITED;
+	for (unsigned i = SUBJECT_BUNDLED_GUEST; i < DOCTOR_SUBJECT_COUNT; i++)
+		if (is_essential(i) && verdicts[i].state == DOCTOR_NO)
 			return DOCTOR_EXIT_LIMITED;
-	return verdicts[SUBJECT_INTERFACE].state == DOCTOR_NO ? DOCTOR_EXIT_LIMITED
-							      : VITRINE_EXIT_OK;
+	return VITRINE_EXIT_OK;
 }

@@ -7,11 +7,12 @@
 
 #include "cmd/doctor.h"
 
-/* Sets state and text, clears the advice; then the advice. */
-void verdict_set(struct doctor_verdict *verdict, enum doctor_state state, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-void verdict_advise(struct doctor_verdict *verdict, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/* Sets state and text (printf's format and arguments), clears the advice; then the advice. */
+#define verdict_set(verdict, new_state, ...)                          \
+	((verdict)->state = (new_state), (verdict)->advice[0] = '\0', \
+	 (void)snprintf((verdict)->text, sizeof((verdict)->text), __VA_ARGS__))
+#define verdict_advise(verdict, ...) \
+	((void)snprintf((verdict)->advice, sizeof((verdict)->advice), __VA_ARGS__))
 
 /* DOCTOR_NO: nothing that needs KVM has to be judged. */
 void judge_kvm(const struct doctor_facts *facts, struct doctor_verdict *verdict);

@@ -126,6 +126,10 @@ static void format_outcome(char *buf, size_t size_bytes, const struct probe_resu
 	case OUTCOME_OTHER_EXIT:
 		snprintf(buf, size_bytes, "ends in exit %u", result->detail);
 		return;
+	case OUTCOME_WRONG_STOP:
+		snprintf(buf, size_bytes, "stops at the wrong place (%+d bytes)",
+			 (int32_t)result->detail);
+		return;
 	case OUTCOME_WRONG_RESULT:
 		snprintf(buf, size_bytes, "wrong result (0x%x)", result->detail);
 		return;

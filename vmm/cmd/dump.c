@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * `vitrine dump`: shows what a guest is told about its machine. Needs no KVM and runs nothing.
+ * `vitrine dump`: shows what a guest is told about its machine. Runs nothing; only
+ * --cpuid needs KVM.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,12 +17,25 @@
 #include "hypercall.h"
 #include "memory_map.h"
 
-enum { OPT_DTS = 256, OPT_ACPI, OPT_E820, OPT_IRQCHIP, OPT_DEBUG_EXIT, OPT_CMDLINE };
+enum {
+	OPT_DTS = 256,
+	OPT_ACPI,
+	OPT_E820,
+	OPT_CPUID,
+	OPT_CPU,
+	OPT_JSON,
+	OPT_IRQCHIP,
+	OPT_DEBUG_EXIT,
+	OPT_CMDLINE
+};
 
 static const struct option long_options[] = {
 	{"dts", no_argument, NULL, OPT_DTS},
 	{"acpi", no_argument, NULL, OPT_ACPI},
 	{"e820", no_argument, NULL, OPT_E820},
+	{"cpuid", no_argument, NULL, OPT_CPUID},
+	{"cpu", required_argument, NULL, OPT_CPU},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"memory", required_argument, NULL, 'm'},
 	{"cpus", required_argument, NULL, 'c'},
 	{"irqchip", required_argument, NULL, OPT_IRQCHIP},
@@ -34,17 +48,19 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-	fputs("Usage: vitrine dump --dts|--acpi|--e820 [options]\n"
+	fputs("Usage: vitrine dump --dts|--acpi|--e820|--cpuid [options]\n"
 	      "Shows what a guest is told about the machine. Nothing is run.\n"
 	      "\n"
 	      "      --dts             the device tree, as source text\n"
 	      "      --acpi            the ACPI tables, decoded\n"
 	      "      --e820            the memory map\n"
+	      "      --cpuid           CPUID of the first vCPU on this host; with --json as JSON\n"
 	      "  -o, --output PATH     with --dts the binary tree into the file PATH;\n"
 	      "                        with --acpi dsdt.aml, facp.aml, … into the directory PATH\n"
 	      "The machine, as for vitrine run\n"
 	      "  -m, --memory SIZE     guest RAM: 256M, 1G, … (256M)\n"
 	      "  -c, --cpus N          vCPUs (1)\n"
+	      "      --cpu MODEL       host, or baseline; then ,+feature or ,-feature (host)\n"
 	      "      --irqchip KIND    kernel, or split: hardware-reduced ACPI (kernel)\n"
 	      "      --debug-exit      with isa-debug-exit\n"
 	      "      --cmdline WORDS   kernel command line\n"
@@ -154,6 +170,8 @@ struct request {
 	struct board board;
 	int what; /* OPT_DTS, …; 0: nothing yet */
 	const char *path;
+	const char *cpu;
+	bool json;
 };
 
 /* One option. NULL, or what is wrong with it. */
@@ -166,8 +184,9 @@ static const char *take(int option, const char *value, struct request *request)
 	case OPT_DTS:
 	case OPT_ACPI:
 	case OPT_E820:
+	case OPT_CPUID:
 		if (request->what)
-			return "only one of --dts, --acpi and --e820 at a time";
+			return "only one of --dts, --acpi, --e820 and --cpuid at a time";
 		request->what = option;
 		return NULL;
 	case 'm':
@@ -188,15 +207,31 @@ static const char *take(int option, const char *value, struct request *request)
 		return NULL;
 	case OPT_DEBUG_EXIT: board->debug_exit = true; return NULL;
 	case OPT_CMDLINE: board->cmdline = value; return NULL;
+	case OPT_CPU: request->cpu = value; return NULL;
+	case OPT_JSON: request->json = true; return NULL;
 	case 'o': request->path = value; return NULL;
 	default: return "this is not an option of dump"; /* getopt_long() has named it */
 	}
 }
 
+static int dump_processor(const struct request *request)
+{
+	int err = dump_cpuid(stdout, request->cpu, request->board.cpu_count, request->json);
+
+	return !err ? VITRINE_EXIT_OK : err == -EINVAL ? VITRINE_EXIT_USAGE : VITRINE_EXIT_HOST;
+}
+
 static int dump(const struct request *request)
 {
 	struct board_fault why;
+	bool to_file = request->what == OPT_DTS || request->what == OPT_ACPI;
 
+	if (!request->what)
+		return usage("say what to show: --dts, --acpi, --e820 or --cpuid");
+	if (request->path && !to_file)
+		return usage("--output goes with --dts and --acpi");
+	if (request->json && request->what != OPT_CPUID)
+		return usage("--json goes with --cpuid");
 	if (board_check(&request->board, &why)) {
 		fprintf(stderr, "vitrine dump: the board table is wrong: %s\n", why.text);
 		return VITRINE_EXIT_HOST;
@@ -204,11 +239,8 @@ static int dump(const struct request *request)
 	switch (request->what) {
 	case OPT_DTS: return dump_dts(&request->board, request->path);
 	case OPT_ACPI: return dump_acpi_tables(&request->board, request->path);
-	case OPT_E820:
-		if (request->path)
-			return usage("--output goes with --dts and --acpi");
-		return dump_e820(&request->board);
-	default: return usage("say what to show: --dts, --acpi or --e820");
+	case OPT_E820: return dump_e820(&request->board);
+	default: return dump_processor(request);
 	}
 }
 
@@ -216,6 +248,7 @@ int cmd_dump(int argc, char **argv)
 {
 	/* No VM is there to ask for its TSC and hypercalls: what every host has is shown. */
 	struct request request = {
+		.cpu = "host",
 		.board = {.memory_bytes = 256ULL << 20,
 			  .cpu_count = 1,
 			  .serial = true,

@@ -5,6 +5,7 @@
 #ifndef VITRINE_CMD_DUMP_H
 #define VITRINE_CMD_DUMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,5 +22,9 @@ int dump_acpi(FILE *out, const void *tables, size_t len_bytes, uint64_t gpa);
 /* The same tables as files in directory path, made if need be: dsdt.aml, facp.aml, apic.aml, …. 0 or
  * -errno after one line to stderr. */
 int dump_acpi_files(const char *path, const void *tables, size_t len_bytes, uint64_t gpa);
+
+/* CPUID of the first of cpu_count vCPUs for --cpu's argument, on this host. 0, or -errno after one line
+ * to stderr: -EINVAL where the model is not one. */
+int dump_cpuid(FILE *out, const char *cpu, unsigned cpu_count, bool json);
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/console.h"
@@ -21,6 +22,8 @@
 #include "cmd/cmd.h"
 #include "cmd/paths.h"
 #include "cmd/run_options.h"
+#include "cmd/run_report.h"
+#include "gdb/stub.h"
 #include "kvm/cpuid.h"
 #include "loop/loop.h"
 #include "memory_map.h"
@@ -31,12 +34,14 @@
 
 struct run {
 	struct run_options options;
+	struct run_report *report; /* NULL: nobody wants it */
 	struct loop *loop;
 	struct console *console;
 	struct trace *trace;
 	struct boot_image *image;
 	struct cpuid_model cpu_model;
 	struct machine *machine; /* the present power cycle's */
+	struct gdb *gdb;	 /* NULL without --gdb */
 	struct loop_timer *timeout;
 	struct loop_timer *stop_timeout;
 	uint8_t *firmware;
@@ -236,6 +241,11 @@ static int prepare(struct run *run)
 	if (console_open(run->options.serial, run->loop, &keys, &run->console, err, sizeof(err)) <
 	    0)
 		return fail(VITRINE_EXIT_USAGE, err);
+	if (run->options.gdb &&
+	    gdb_open(run->options.gdb, run->loop, &run->gdb, err, sizeof(err)) < 0)
+		return fail(VITRINE_EXIT_USAGE, err);
+	if (run->options.stats && !(run->report = calloc(1, sizeof(*run->report))))
+		return fail(VITRINE_EXIT_HOST, "out of memory");
 	if (run->options.timeout_ms)
 		loop_timer_arm(run->timeout, run->options.timeout_ms * 1000000ULL);
 	return 0;
@@ -287,14 +297,38 @@ static bool host_can_run(struct run *run)
 	       (kind != BOOT_BZIMAGE && kind != BOOT_PVH_ELF);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The vCPUs stand afterwards; if one can't be made to, the process ends here. */
+static void stop_machine(struct run *run, uint64_t run_ns)
+{
+	if (machine_stop(run->machine) == -ETIMEDOUT) {
+		/* The thread is lost inside the kernel; nothing it uses may be freed. */
+		console_close(run->console);
+		trace_close(run->trace);
+		_exit(fail(VITRINE_EXIT_HOST,
+			   "a vCPU hangs inside KVM and can't be stopped; leaving without it"));
+	}
+	gdb_detach_vm(run->gdb);
+	if (run->report)
+		run_report_gather(run->report, run->machine, run_ns);
+}
+
 /* Runs one power cycle; its end and the end's value, or a status > 0 after an error. */
 static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 {
 	struct machine_setup setup = machine_setup(run);
 	char err[TEXT_MAX] = "";
 
-	if (machine_create(&setup, &run->machine, err, sizeof(err)) < 0)
-		return fail(VITRINE_EXIT_HOST, err);
+	int error = machine_create(&setup, &run->machine, err, sizeof(err));
+	if (error)
+		return fail(error == -ENOEXEC ? VITRINE_EXIT_USAGE : VITRINE_EXIT_HOST, err);
 	if (run->options.verbose || run->options.dry_run)
 		say_what_runs(run);
 	if (!host_can_run(run))
@@ -305,16 +339,16 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 			"--engine svm, or run the bundled guest");
 	if (run->options.dry_run)
 		return 0;
-	if (machine_start(run->machine, false, err, sizeof(err)) < 0)
+	gdb_attach_vm(run->gdb, machine_vm(run->machine));
+	uint64_t begin_ns = now_ns();
+	error = machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err));
+	if (error) {
+		gdb_detach_vm(run->gdb);
 		return fail(VITRINE_EXIT_HOST, err);
-	int error = loop_run(run->loop);
-	*end = vm_control_pending(machine_control(run->machine), value);
-	if (machine_stop(run->machine) == -ETIMEDOUT) {
-		/* The thread is lost inside the kernel; nothing it uses may be freed. */
-		console_flush(run->console);
-		fail(0, "a vCPU hangs inside KVM and can't be stopped; leaving without it");
-		run->machine = NULL;
 	}
+	error = loop_run(run->loop);
+	*end = vm_control_pending(machine_control(run->machine), value);
+	stop_machine(run, now_ns() - begin_ns);
 	return error ? fail(VITRINE_EXIT_HOST, strerror(-error)) : 0;
 }
 
@@ -362,16 +396,25 @@ static int run_cycles(struct run *run)
 		machine_destroy(run->machine);
 		run->machine = NULL;
 	}
+	machine_destroy(run->machine);
+	run->machine = NULL;
 	if (end != VM_END_USER_QUIT)
 		run->ended_by_signal = 0;
+	console_close(run->console);
+	run->console = NULL;
+	if (run->report && end != VM_END_NONE)
+		run_report_print(run->report, run->options.cpu_count, end, value,
+				 run->options.json);
 	return status;
 }
 
 static void clean_up(struct run *run)
 {
 	machine_destroy(run->machine);
+	gdb_close(run->gdb);
 	console_close(run->console);
 	trace_close(run->trace);
+	free(run->report);
 	boot_image_close(run->image);
 	free(run->firmware);
 	loop_timer_destroy(run->timeout);
@@ -412,6 +455,7 @@ int cmd_run(int argc, char **argv)
 	status = prepare(run);
 	if (!status)
 		status = run_cycles(run);
+	gdb_report_end(run->gdb, status);
 	int ended_by_signal = run->ended_by_signal;
 	clean_up(run);
 	free(run);

@@ -8,9 +8,10 @@
  *
  * Receiving: the console offers bytes, we take what fits into the FIFO. There is no character clock, so
  * the time-out interrupt, due after four character times, is raised as soon as bytes below the
- * trigger level lie there: the sender has paused, for all that the guest can tell. As with a
- * modem line, nothing is taken before the guest raises DTR or RTS or enables the receive interrupt:
- * input piped into the VM would otherwise lose to the FIFO reset of the guest's driver.
+ * trigger level lie there: the sender has paused, for all that the guest can tell. Nothing is taken
+ * before somebody listens, that is, enables the receive interrupt and OUT2, or polls LSR with nothing else
+ * to wait for: input piped into the VM would otherwise fall to the FIFO reset and the reads that drivers
+ * begin with.
  */
 #include "dev/uart.h"
 
@@ -20,6 +21,7 @@
 #include "dev/byte_access.h"
 
 #define FIFO_BYTES 16
+#define IDLE_POLLS_TO_LISTEN 16
 
 enum uart_register {
 	THR = 0, /* RBR when read, DLL with DLAB */
@@ -89,6 +91,8 @@ struct uart {
 	bool irq_level;	       /* what the line was last set to */
 	bool thre_armed;       /* THR became empty, and IIR has not said so yet */
 	bool overrun;	       /* LSR.OE */
+	bool listening;	       /* the guest wants input; stays so */
+	uint8_t idle_polls;    /* LSR reads since the last THR write that said: idle */
 	bool input_refused;    /* console_resume_input() is owed */
 	bool fifo_enabled;     /* FCR bit 0 */
 	uint8_t trigger_bytes; /* FCR bits 7:6 */
@@ -156,14 +160,15 @@ static uint8_t read_iir(struct uart *uart)
 
 static bool wants_input(const struct uart *uart)
 {
-	return !(uart->mcr & MCR_LOOP) &&
-	       ((uart->mcr & (MCR_DTR | MCR_RTS)) || (uart->ier & IER_RDI));
+	return uart->listening && !(uart->mcr & MCR_LOOP);
 }
 
 /* After anything that may have made room or opened the line. Waits until the FIFO is empty, so that a
  * long input costs one wake-up of the loop for each FIFO and not for each byte. */
 static void resume_input(struct uart *uart)
 {
+	/* Probing drivers write all of IER to see what sticks, but with OUT2 low. */
+	uart->listening |= (uart->ier & IER_RDI) && (uart->mcr & MCR_OUT2);
 	if (!uart->input_refused || !wants_input(uart) || uart->rx.count > 0)
 		return;
 	uart->input_refused = false;
@@ -233,6 +238,7 @@ static void write_thr(struct uart *uart, uint8_t byte)
 	/* The write takes the interrupt back, the emptying brings it anew: an edge-triggered
 	 * interrupt controller has to see both. */
 	uart->thre_armed = false;
+	uart->idle_polls = 0;
 	update_irq(uart);
 	if (uart->mcr & MCR_LOOP) {
 		loop_back(uart, byte);
@@ -306,6 +312,11 @@ static uint8_t read_lsr(struct uart *uart)
 		      (uart->tx.count == 0 ? LSR_THRE | LSR_TEMT : 0);
 
 	uart->overrun = false;
+	if (lsr == (LSR_THRE | LSR_TEMT) && !uart->listening &&
+	    ++uart->idle_polls == IDLE_POLLS_TO_LISTEN) {
+		uart->listening = true;
+		resume_input(uart);
+	}
 	return lsr;
 }
 

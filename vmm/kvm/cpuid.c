@@ -16,10 +16,11 @@
 #include <sys/ioctl.h>
 
 #include "kvm/cpuid_topology.h"
+#include "kvm/cpuid_xsave.h"
 
 #define LEAF_KVM_FREQUENCY 0x40000010u /* kHz of TSC and LAPIC timer */
-#define XSAVE_LEGACY_BYTES 576u	       /* x87, SSE and the header */
 #define NUMERATOR_MAX 4000u	       /* guests multiply it by kHz in 32 bits (leaf 0x15) */
+#define FREQUENCY_PRECISION 100000u    /* as good as a crystal is: 10 ppm */
 
 struct build {
 	const struct cpuid_model *model;
@@ -115,60 +116,6 @@ static void put_features(const struct build *b, struct kvm_cpuid_entry2 *e)
 			*cpuid_register(e, cpuid_place[w].reg) = b->features.word[w];
 }
 
-/* Parts of the XSAVE area that the features left over need (SDM vol. 1 §13.1). */
-static uint64_t xstate_allowed(const struct cpuid_features *f)
-{
-	uint64_t mask = 3; /* x87, SSE */
-
-	if (cpuid_has(f, CPUID_AVX))
-		mask |= 1u << 2;
-	if (cpuid_has(f, CPUID_AVX512F))
-		mask |= 7u << 5;
-	if (cpuid_has(f, CPUID_PKU))
-		mask |= 1u << 9;
-	if (cpuid_has(f, CPUID_SHSTK) || cpuid_has(f, CPUID_IBT))
-		mask |= 3u << 11; /* supervisor state, in IA32_XSS */
-	return mask;
-}
-
-/* Size of the area with all of these parts in their standard places. */
-static uint32_t xsave_bytes(const struct kvm_cpuid2 *supported, uint64_t parts)
-{
-	uint32_t size = XSAVE_LEGACY_BYTES;
-
-	for (unsigned i = 2; i < 63; i++) {
-		const struct kvm_cpuid_entry2 *e = cpuid_find(supported, 0xd, i);
-
-		if (parts >> i & 1 && e && e->ebx + e->eax > size)
-			size = e->ebx + e->eax;
-	}
-	return size;
-}
-
-static bool shape_xsave(const struct build *b, struct kvm_cpuid_entry2 *e)
-{
-	uint64_t allowed = xstate_allowed(&b->features);
-
-	if (!cpuid_has(&b->features, CPUID_XSAVE))
-		return false;
-	if (e->index == 0) {
-		e->eax &= (uint32_t)allowed;
-		e->edx &= (uint32_t)(allowed >> 32);
-		e->ebx = XSAVE_LEGACY_BYTES; /* XCR0 = 1 at reset; KVM follows the guest's XCR0 */
-		e->ecx = xsave_bytes(b->supported, (uint64_t)e->edx << 32 | e->eax);
-		return true;
-	}
-	if (e->index == 1) {
-		bool xss = cpuid_has(&b->features, CPUID_XSAVES);
-
-		e->ebx = XSAVE_LEGACY_BYTES;
-		e->ecx = xss ? e->ecx & (uint32_t)allowed : 0;
-		e->edx = 0;
-		return true;
-	}
-	return e->index < 63 && allowed >> e->index & 1 && e->eax;
-}
-
 /* An empty brand string makes guests print "unknown". */
 static void shape_brand(const struct build *b, struct kvm_cpuid_entry2 *e)
 {
@@ -247,7 +194,7 @@ static bool shape(const struct build *b, struct kvm_cpuid_entry2 *e)
 			e->eax = e->ebx = e->ecx = 0;
 		return e->index == 0 || (e->index <= 2 && (e->eax || e->edx));
 	case 0xa: return !b->amd && !b->model->baseline && e->eax; /* performance counters */
-	case 0xd: return shape_xsave(b, e);
+	case 0xd: return cpuid_xsave_shape(e, &b->features, b->supported);
 	case 0x24: return cpuid_has(&b->features, CPUID_AVX10);
 	default: return false;
 	}
@@ -300,18 +247,22 @@ static void approximate(uint64_t value, uint64_t unit, uint32_t *numerator, uint
 	*denominator = (uint32_t)d[1];
 }
 
-/* Intel's own leaves: 0x15 (TSC = crystal * EBX / EAX; the crystal drives the LAPIC timer), 0x16. */
+/* Intel's own leaves: 0x15 (TSC = crystal * EBX / EAX; the crystal drives the LAPIC timer), 0x16. Left
+ * out where no small fraction is near enough: a guest believes them and measures no more. */
 static int append_intel_frequencies(struct build *b)
 {
-	uint32_t lapic_hz = b->machine->lapic_hz;
-	uint32_t mhz = (uint32_t)(b->machine->tsc_hz / 1000000);
-	struct kvm_cpuid_entry2 crystal = {.function = 0x15, .ecx = lapic_hz};
-	struct kvm_cpuid_entry2 base = {.function = 0x16, .eax = mhz, .ebx = mhz};
+	uint64_t tsc_hz = b->machine->tsc_hz, crystal_hz = b->machine->lapic_hz;
+	struct kvm_cpuid_entry2 crystal = {.function = 0x15, .ecx = (uint32_t)crystal_hz};
+	struct kvm_cpuid_entry2 base = {.function = 0x16, .ecx = (uint32_t)(crystal_hz / 1000000)};
 
-	approximate(b->machine->tsc_hz, lapic_hz, &crystal.ebx, &crystal.eax);
-	base.ecx = lapic_hz / 1000000;
+	approximate(tsc_hz, crystal_hz, &crystal.ebx, &crystal.eax);
 	if (!crystal.eax || !crystal.ebx)
 		return 0;
+	uint64_t said_hz = crystal_hz * crystal.ebx / crystal.eax;
+	uint64_t error_hz = said_hz > tsc_hz ? said_hz - tsc_hz : tsc_hz - said_hz;
+	if (error_hz > tsc_hz / FREQUENCY_PRECISION)
+		return 0;
+	base.eax = base.ebx = (uint32_t)(tsc_hz / 1000000);
 	int err = append(b, crystal);
 	return err ? err : append(b, base);
 }

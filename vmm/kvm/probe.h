@@ -80,6 +80,7 @@ enum probe_outcome {
 	OUTCOME_KVM_GAVE_UP,  /* KVM_EXIT_INTERNAL_ERROR; detail: suberror */
 	OUTCOME_TRIPLE_FAULT, /* KVM_EXIT_SHUTDOWN */
 	OUTCOME_OTHER_EXIT,   /* detail: exit reason */
+	OUTCOME_WRONG_STOP,   /* debug stop; detail: bytes behind the right place, int32_t */
 	OUTCOME_WRONG_RESULT, /* detail: what it said */
 	OUTCOME_STUCK,	      /* never came back; a signal ended it */
 	OUTCOME_KILLED,	      /* never came back; only SIGKILL ended it */

@@ -35,6 +35,7 @@
 #define EFER_SCE 0x1
 #define EFER_LME 0x100
 #define EFER_LMA 0x400
+#define RFLAGS_SET 0x2 /* reads as 1 always */
 #define RFLAGS_IF 0x200
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
@@ -91,7 +92,7 @@ static void write_tables(struct box *box)
 	write_gate(box, BOX_WAKE_VECTOR, box_wake);
 	/* The real-mode vector: segment 0, offset of the label. */
 	put64(box, BOX_REAL_VECTOR * 4, BOX_AT(box_real_int));
-	memcpy(box->ram + BOX_CODE_GPA, box_code, (size_t)(box_code_end - box_code));
+	memcpy(box->ram + BOX_CODE_GPA, box_code, BOX_AT(box_code_end) - BOX_CODE_GPA);
 }
 
 static int add_ram(struct box *box)
@@ -256,11 +257,14 @@ static void fill_long_mode(struct kvm_sregs *sregs, unsigned ring, bool xsave)
 	sregs->efer = EFER_SCE | EFER_LME | EFER_LMA;
 }
 
+/* Interrupts are on although none is to be expected: Bochs, as a VT-x host, lets a guest that spins
+ * with interrupts off keep the physical ones from its host, and so hangs. */
 int box_enter_long(struct box *box, const uint8_t *label, unsigned ring)
 {
 	struct kvm_sregs sregs;
-	struct kvm_regs regs = {
-		.rip = BOX_AT(label), .rsp = ring ? BOX_STACK3_GPA : BOX_STACK_GPA, .rflags = 0x2};
+	struct kvm_regs regs = {.rip = BOX_AT(label),
+				.rsp = ring ? BOX_STACK3_GPA : BOX_STACK_GPA,
+				.rflags = RFLAGS_SET | RFLAGS_IF};
 
 	if (ioctl(box->vcpu_fd[0], KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
@@ -274,7 +278,7 @@ int box_enter_long(struct box *box, const uint8_t *label, unsigned ring)
 int box_enter_real(struct box *box, const uint8_t *label)
 {
 	struct kvm_sregs sregs;
-	struct kvm_regs regs = {.rip = BOX_AT(label), .rflags = 0x2};
+	struct kvm_regs regs = {.rip = BOX_AT(label), .rflags = RFLAGS_SET};
 
 	if (ioctl(box->vcpu_fd[0], KVM_GET_SREGS, &sregs) < 0)
 		return -errno;

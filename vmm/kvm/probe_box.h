@@ -33,7 +33,7 @@ extern const uint8_t box_int3[], box_vmcall[], box_vmmcall[], box_nops[], box_no
 extern const uint8_t box_sysret[], box_ring3[], box_ring3_int[], box_ring3_syscall[];
 extern const uint8_t box_landing[], box_spin[], box_pio[], box_mmio[], box_bell_pio[];
 extern const uint8_t box_bell_mmio[], box_halt[], box_wake[], box_start_others[], box_done[];
-#define BOX_AT(label) ((uint64_t)BOX_CODE_GPA + (uint64_t)((label)-box_code))
+#define BOX_AT(label) ((uint64_t)BOX_CODE_GPA + ((uintptr_t)(label) - (uintptr_t)box_code))
 
 /* Opens /dev/kvm: a descriptor or -errno. */
 int box_open(void);

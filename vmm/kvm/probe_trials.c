@@ -73,6 +73,7 @@ static const char *const outcome_key[] = {
 	[OUTCOME_KVM_GAVE_UP] = "kvm_gave_up",
 	[OUTCOME_TRIPLE_FAULT] = "triple_fault",
 	[OUTCOME_OTHER_EXIT] = "other_exit",
+	[OUTCOME_WRONG_STOP] = "wrong_stop",
 	[OUTCOME_WRONG_RESULT] = "wrong_result",
 	[OUTCOME_STUCK] = "stuck",
 	[OUTCOME_KILLED] = "killed",
@@ -137,6 +138,17 @@ static struct probe_result judge_port(const struct box *box, const struct trial 
 	return outcome(OUTCOME_WRONG_RESULT, value);
 }
 
+static struct probe_result judge_stop(const struct trial *trial, const struct kvm_run *run)
+{
+	uint64_t pc = run->debug.arch.pc;
+
+	if (trial->expect != EXPECT_DEBUG)
+		return outcome(OUTCOME_OTHER_EXIT, run->exit_reason);
+	if (pc != BOX_AT(trial->stop))
+		return outcome(OUTCOME_WRONG_STOP, (uint32_t)(pc - BOX_AT(trial->stop)));
+	return outcome(OUTCOME_OK, 0);
+}
+
 static struct probe_result judge(const struct box *box, const struct trial *trial,
 				 const struct kvm_run *run)
 {
@@ -144,10 +156,7 @@ static struct probe_result judge(const struct box *box, const struct trial *tria
 	case KVM_EXIT_IO: return judge_port(box, trial, run);
 	case KVM_EXIT_INTERNAL_ERROR: return outcome(OUTCOME_KVM_GAVE_UP, run->internal.suberror);
 	case KVM_EXIT_SHUTDOWN: return outcome(OUTCOME_TRIPLE_FAULT, 0);
-	case KVM_EXIT_DEBUG:
-		if (trial->expect == EXPECT_DEBUG && run->debug.arch.pc == BOX_AT(trial->stop))
-			return outcome(OUTCOME_OK, 0);
-		return outcome(OUTCOME_OTHER_EXIT, run->exit_reason);
+	case KVM_EXIT_DEBUG: return judge_stop(trial, run);
 	default: return outcome(OUTCOME_OTHER_EXIT, run->exit_reason);
 	}
 }

@@ -5,6 +5,7 @@
 #include "kvm/vcpu.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,8 @@
 
 #include "kvm/vm_internal.h"
 #include "memory_map.h"
+
+#define FINISH_ROUNDS_MAX 64
 
 int vcpu_create(struct vm *vm, unsigned index)
 {
@@ -73,13 +76,29 @@ static bool is_rom(const struct vm *vm, uint64_t gpa)
 	return vm->rom && (gpa - GPA_FIRMWARE_SHADOW < FIRMWARE_BYTES || gpa >= GPA_FIRMWARE_ROM);
 }
 
+static void say_once(atomic_bool *said, const char *what, uint64_t gpa)
+{
+	if (!atomic_exchange(said, true))
+		fprintf(stderr,
+			"vitrine: the guest %s at 0x%" PRIx64 " (shown once; --stats counts)\n",
+			what, gpa);
+}
+
+/* Ports are only counted: every kernel probes for devices there. */
 static void count_unserved(struct vcpu *vcpu, const struct trace_exit *exit, bool is_write)
 {
-	if (exit->window)
-		return;
-	if (is_write && exit->reason == EXIT_MMIO_WRITE && is_rom(vcpu->vm, exit->address))
+	bool is_mmio = exit->reason == EXIT_MMIO_WRITE || exit->reason == EXIT_MMIO_READ;
+
+	if (is_write && is_mmio && is_rom(vcpu->vm, exit->address)) {
 		vcpu->counters.rom_writes++;
-	else if (is_write)
+		say_once(&vcpu->vm->said_rom_write, "wrote to ROM, which ignores it,",
+			 exit->address);
+		return;
+	}
+	if (is_mmio)
+		say_once(&vcpu->vm->said_unmapped, "used memory space where no device is,",
+			 exit->address);
+	if (is_write)
 		vcpu->counters.unmapped_writes++;
 	else
 		vcpu->counters.unmapped_reads++;
@@ -99,7 +118,8 @@ static void access_bus(struct vcpu *vcpu, enum bus_space space, struct trace_exi
 		exit->window = bus_read(bus, space, exit->address, exit->width, &exit->value);
 		memcpy(data, &exit->value, exit->width);
 	}
-	count_unserved(vcpu, exit, is_write);
+	if (!exit->window)
+		count_unserved(vcpu, exit, is_write);
 }
 
 static void handle_pio(struct vcpu *vcpu, struct trace_exit *exit)
@@ -162,43 +182,34 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	case KVM_EXIT_INTR: exit->reason = EXIT_INTERRUPTED; return true;
 	case KVM_EXIT_SHUTDOWN:
 		exit->reason = EXIT_SHUTDOWN;
-		failure_report(vcpu, VM_END_TRIPLE_FAULT, "triple fault");
+		failure_report(vcpu, VM_END_TRIPLE_FAULT, CRASH_TRIPLE_FAULT);
 		return false;
 	case KVM_EXIT_FAIL_ENTRY:
 		exit->reason = EXIT_FAIL_ENTRY;
-		failure_report(vcpu, VM_END_HOST_ERROR, "the processor refused to enter the guest");
+		failure_report(vcpu, VM_END_HOST_ERROR, CRASH_FAIL_ENTRY);
 		return false;
 	case KVM_EXIT_INTERNAL_ERROR:
 		exit->reason = EXIT_INTERNAL_ERROR;
-		failure_report(vcpu, VM_END_HOST_ERROR, "KVM met something that it cannot handle");
+		failure_report(vcpu, VM_END_HOST_ERROR, CRASH_INTERNAL_ERROR);
 		return false;
 	default:
 		exit->reason = EXIT_OTHER;
-		failure_report(vcpu, VM_END_HOST_ERROR, "an exit that Vitrine does not know");
+		failure_report_text(vcpu,
+				    "KVM returned with exit reason %u, which Vitrine does not know",
+				    vcpu->run->exit_reason);
 		return false;
 	}
 }
 
-/* One KVM_RUN and what follows from it; false when the vCPU cannot go on. */
-static bool run_once(struct vcpu *vcpu)
+/* KVM_RUN has returned with an exit: serves and counts it. False when the vCPU cannot go on. */
+static bool serve_exit(struct vcpu *vcpu)
 {
 	struct trace *trace = vcpu->vm->setup.trace;
 	struct trace_exit exit = {.vcpu = vcpu->index, .count = 1};
 	bool goes_on;
 
-	if (ioctl(vcpu->fd, KVM_RUN, NULL) < 0) {
-		/* EAGAIN: an application processor that waits for its SIPI. */
-		if (errno == EINTR || errno == EAGAIN) {
-			vcpu->counters.exits[EXIT_INTERRUPTED]++;
-			return true;
-		}
-		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-		failure_report(vcpu, VM_END_HOST_ERROR, strerror(errno));
-		return false;
-	}
 	exit.rip = vcpu->run->s.regs.regs.rip;
-	if (trace)
-		exit.start_ns = now_ns();
+	exit.start_ns = now_ns(); /* also for the report of a later failure */
 	goes_on = handle_exit(vcpu, &exit);
 	vcpu->counters.exits[exit.reason]++;
 	vcpu->last_exit = exit;
@@ -209,11 +220,40 @@ static bool run_once(struct vcpu *vcpu)
 	return goes_on;
 }
 
+/* One KVM_RUN and what follows from it; false when the vCPU cannot go on. */
+static bool run_once(struct vcpu *vcpu)
+{
+	if (ioctl(vcpu->fd, KVM_RUN, NULL) == 0)
+		return serve_exit(vcpu);
+	/* EAGAIN: an application processor that waits for its SIPI. */
+	if (errno == EINTR || errno == EAGAIN) {
+		vcpu->counters.exits[EXIT_INTERRUPTED]++;
+		return true;
+	}
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	failure_report_text(vcpu, "KVM_RUN failed: %s", strerror(errno));
+	return false;
+}
+
+/* Some exits are completed (register loaded, rip moved on) only by the next KVM_RUN. With
+ * immediate_exit that is all it does, and it fails with EINTR when nothing is left to complete. A
+ * string instruction may want one round for each of 2^64 elements: then it is left half done. */
+void vcpu_finish_exit(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < FINISH_ROUNDS_MAX && !vcpu->ended; i++) {
+		vcpu->run->immediate_exit = 1;
+		if (ioctl(vcpu->fd, KVM_RUN, NULL) < 0)
+			break;
+		vcpu->ended = !serve_exit(vcpu);
+	}
+}
+
 /* CPU time until here is what starting up cost; the boot processor's thread notes it. */
 static void note_startup_cost(struct vm *vm)
 {
 	struct timespec now;
 
+	vm->start_ns = now_ns();
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	vm->startup_cost.process_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	vm->startup_cost.kvm_ns = vm->setup_kvm_ns;

@@ -30,7 +30,11 @@ struct vcpu_segment {
 
 struct vcpu_system_registers {
 	struct vcpu_segment cs, ss, ds, es, fs, gs;
-	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer;
+	uint64_t kernel_gs_base; /* what SWAPGS will bring */
+	uint64_t gdt_base, idt_base;
+	uint16_t gdt_limit, idt_limit;
+	uint16_t ldt_selector, task_selector;
 };
 
 /* All of these: the vCPU is stopped (vm_pause(), or it is the calling thread). 0 or -errno. */
@@ -38,7 +42,8 @@ int vcpu_get_registers(struct vcpu *vcpu, struct vcpu_registers *regs);
 int vcpu_set_registers(struct vcpu *vcpu, const struct vcpu_registers *regs);
 int vcpu_get_system_registers(struct vcpu *vcpu, struct vcpu_system_registers *sregs);
 
-/* Guest-virtual to guest-physical by the guest's own page tables. 0 or -EFAULT (not mapped). */
+/* Guest-virtual (linear) to guest-physical by the guest's own page tables, or as it is where paging is
+ * off. 0 or -EFAULT (not mapped). */
 int vcpu_translate(struct vcpu *vcpu, uint64_t gva, uint64_t *gpa);
 
 /* Debugging of one vCPU (KVM_SET_GUEST_DEBUG). */
@@ -54,9 +59,13 @@ struct vcpu_debug {
 	bool enabled;
 	bool single_step;
 	bool software_breakpoints; /* int3 ends in a debug stop instead of the guest's handler */
+	uint8_t inject; /* an exception that was the guest's own, given back: 1 #DB, 3 #BP, 0 none */
 	struct vcpu_hw_breakpoint hw[VCPU_HW_BREAKPOINT_MAX];
 };
 int vcpu_set_debug(struct vcpu *vcpu, const struct vcpu_debug *debug);
+
+/* What a stopped vCPU was doing: "running", "halted", "waiting for INIT", "waiting for SIPI". */
+const char *vcpu_activity(struct vcpu *vcpu);
 
 /* Why a vCPU stopped in a debug exit. */
 struct vcpu_debug_stop {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "kvm/probe.h"
+#include "kvm/stats_fd.h"
 #include "kvm/vm_internal.h"
 #include "memory_map.h"
 
@@ -290,6 +291,15 @@ bool vm_is_deprivileged(const struct vm *vm)
 uint64_t vm_tsc_hz(const struct vm *vm)
 {
 	return vm->tsc_hz;
+}
+
+int vm_collect_stats(struct vm *vm, struct kvm_stats *out)
+{
+	int fd[VM_CPU_MAX];
+
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		fd[i] = vm->vcpu[i].fd;
+	return kvm_stats_collect(vm->fd, fd, vm->vcpu_count, out);
 }
 
 struct vm_startup_cost vm_startup_cost(const struct vm *vm)

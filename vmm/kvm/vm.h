@@ -68,6 +68,14 @@ struct vm_debug_listener {
 };
 void vm_set_debug_listener(struct vm *vm, const struct vm_debug_listener *listener);
 
+/* A debugger's view of guest-physical memory: RAM and, read-only, the firmware. 0, -EFAULT (neither),
+ * -EROFS (firmware). */
+int vm_debug_read(const struct vm *vm, uint64_t gpa, void *dst, size_t len_bytes);
+int vm_debug_write(struct vm *vm, uint64_t gpa, const void *src, size_t len_bytes);
+
+/* Where to ask for this VM's end. */
+struct vm_control *vm_get_control(const struct vm *vm);
+
 /* Interrupt input number gsi of the board, as device_setup.irq wants it; the VM outlives the line. */
 struct irq_line vm_irq_line(struct vm *vm, unsigned gsi);
 
@@ -80,6 +88,10 @@ bool vm_is_deprivileged(const struct vm *vm);
 /* Frequency of the guest's TSC; 0: unknown. HYPERCALL_FEATURE_* of the page that vm_start() fills. */
 uint64_t vm_tsc_hz(const struct vm *vm);
 uint32_t vm_hypercall_features(const struct vm *vm);
+
+/* KVM's own counters, added up over the vCPUs; free with kvm_stats_free(). 0, -ENOTSUP: old kernel. */
+struct kvm_stats;
+int vm_collect_stats(struct vm *vm, struct kvm_stats *out);
 
 /* CPU time of the whole process, and the part of it spent in KVM's ioctls that set the VM up. */
 struct vm_startup_cost {

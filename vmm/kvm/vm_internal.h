@@ -14,7 +14,10 @@
 #include "hypercall.h"
 #include "kvm/probe.h"
 #include "kvm/vm.h"
+#include "observe/crash.h"
 #include "observe/trace.h"
+
+#define VM_CPU_MAX 255
 
 /* What vCPU threads are meant to do. Written under vm->lock, read without it before each KVM_RUN. */
 enum vm_gate { VM_GATE_PAUSE, VM_GATE_RUN, VM_GATE_QUIT };
@@ -47,6 +50,9 @@ struct vm {
 	uint8_t *rom; /* page-aligned copy of the firmware */
 	struct device *ioapic;
 	struct vm_debug_listener listener;
+	atomic_bool said_rom_write; /* what is shown once was shown */
+	atomic_bool said_unmapped;
+	atomic_bool failed; /* a vCPU has reported why it can't go on: one report is enough */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* gate, standing */
@@ -56,6 +62,7 @@ struct vm {
 	int doorbell_fd[HYPERCALL_DOORBELL_MAX];
 	_Atomic uint64_t doorbell_count[HYPERCALL_DOORBELL_MAX];
 	bool doorbells_ready;
+	uint64_t start_ns; /* CLOCK_MONOTONIC of the first KVM_RUN */
 
 	/* while the VM is being set up */
 	struct kvm_cpuid2 *supported_cpuid;
@@ -79,6 +86,7 @@ int vcpu_create(struct vm *vm, unsigned index);
 int vcpu_set_cpuid(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 void *vcpu_thread(void *vcpu);
+void vcpu_finish_exit(struct vcpu *vcpu); /* before it stands for a debugger: no half instruction */
 
 /* gate.c: what a vCPU thread asks before each KVM_RUN: false to end. Parks while it is paused. */
 bool gate_pass(struct vcpu *vcpu);
@@ -101,6 +109,8 @@ int irq_setup(struct vm *vm);
 void irq_end_of_interrupt(struct vm *vm, uint8_t vector);
 
 /* failure.c: the one place where a vCPU that cannot go on is reported and the VM ended. */
-void failure_report(struct vcpu *vcpu, enum vm_end end, const char *why);
+void failure_report(struct vcpu *vcpu, enum vm_end end, enum crash_kind kind);
+void failure_report_text(struct vcpu *vcpu, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

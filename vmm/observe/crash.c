@@ -213,7 +213,7 @@ static void print_code(FILE *out, const struct crash_input *input)
 	if (lines == -ENOENT)
 		fputs("    (install " DISASM_PACKAGE " to see these bytes as instructions)\n", out);
 	else if (lines == 0)
-		fputs("    (no valid instruction)\n", out);
+		fputs("    (no instruction that libcapstone knows)\n", out);
 }
 
 static void print_last_exit(FILE *out, const struct crash_input *input)

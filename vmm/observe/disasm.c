@@ -43,8 +43,8 @@ static void print_instruction(FILE *out, const char *indent, const cs_insn *insn
 	fprintf(out, "%s%016" PRIx64 "  ", indent, insn->address);
 	for (unsigned i = 0; i < insn->size; i++)
 		fprintf(out, "%02x ", insn->bytes[i]);
-	fprintf(out, "%*s %s %s\n", insn->size < 10 ? 3 * (10 - insn->size) : 0, "", insn->mnemonic,
-		insn->op_str);
+	fprintf(out, "%*s %s%s%s\n", insn->size < 10 ? 3 * (10 - insn->size) : 0, "",
+		insn->mnemonic, *insn->op_str ? " " : "", insn->op_str);
 }
 
 int disasm_print(FILE *out, const char *indent, unsigned bits, uint64_t address,

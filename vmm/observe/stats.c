@@ -174,6 +174,11 @@ static void print_table(FILE *out, const struct stats_input *input, const struct
 	else if (input->end == VM_END_TRIPLE_FAULT)
 		fprintf(out, " (vCPU %" PRIu32 ")", input->end_value);
 	fputc('\n', out);
+	if (input->startup_vitrine_ns)
+		fprintf(out,
+			"CPU time from exec to the first KVM_RUN: %.3f ms in KVM, %.3f ms in Vitrine\n",
+			(double)input->startup_kvm_ns / 1e6,
+			(double)input->startup_vitrine_ns / 1e6);
 	print_exits(out, input, t);
 	print_nobody(out, &t->sum);
 	print_windows(out, input);
@@ -249,6 +254,8 @@ static int print_json(FILE *out, const struct stats_input *input, const struct t
 	json_string(&j, "end", vm_end_name(input->end));
 	json_u64(&j, "end_value", input->end_value);
 	json_u64(&j, "run_ns", input->run_ns);
+	json_u64(&j, "startup_kvm_ns", input->startup_kvm_ns);
+	json_u64(&j, "startup_vitrine_ns", input->startup_vitrine_ns);
 	json_u64(&j, "vcpu_count", input->vcpu_count);
 	json_u64(&j, "exits_total", t->exits);
 	json_double(&j, "exits_per_second", t->exits_per_second);

@@ -26,7 +26,9 @@ struct stats_window {
 struct stats_input {
 	const struct vcpu_counters *vcpu; /* one of each vCPU */
 	unsigned vcpu_count;
-	uint64_t run_ns; /* first KVM_RUN to the end */
+	uint64_t run_ns;	 /* first KVM_RUN to the end */
+	uint64_t startup_kvm_ns; /* CPU time from exec to the first KVM_RUN: in KVM's ioctls, … */
+	uint64_t startup_vitrine_ns; /* … and the rest of it; both 0: not known */
 	enum vm_end end;
 	uint32_t end_value;	  /* as in vm_control.h */
 	const char *image;	  /* boot_report's description */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,10 +127,16 @@ static void add_hypercall(struct line *line, const struct trace_exit *exit)
 	bool known = exit->address < HYPERCALL_COUNT;
 
 	add(line, "%s (#%" PRIu64 ")", known ? names[exit->address] : "unknown", exit->address);
-	if (result < 0 && result > -4096)
-		add(line, " = %" PRId64 " %s", result, strerrorname_np((int)-result));
+	const char *error = result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
+	if (error)
+		add(line, " = -%s", error);
 	else
 		add(line, " = 0x%" PRIx64, exit->value);
+}
+
+static bool ends_in_space(const struct line *line)
+{
+	return line->used && line->buf[line->used - 1] == ' ';
 }
 
 static void add_what(struct line *line, const struct trace_exit *exit)
@@ -148,8 +155,7 @@ static void add_what(struct line *line, const struct trace_exit *exit)
 	default: add(line, "0x%" PRIx64, exit->value); break;
 	}
 	if (exit->rip)
-		add(line, "%srip 0x%" PRIx64, line->buf[line->used - 1] == ' ' ? "" : "  ",
-		    exit->rip);
+		add(line, "%srip 0x%" PRIx64, ends_in_space(line) ? "" : "  ", exit->rip);
 }
 
 int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *buf,
@@ -157,15 +163,20 @@ int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *
 {
 	struct line line = {buf, size_bytes, 0};
 	uint64_t since = exit->start_ns - start_of_run_ns;
-	uint64_t took = exit->end_ns - exit->start_ns;
 
 	if (!size_bytes)
 		return 0;
-	add(&line, "%-4u  %9" PRIu64 ".%03u %6" PRIu64 ".%03u  %-14s  ", exit->vcpu, since / 1000,
-	    (unsigned)(since % 1000), took / 1000, (unsigned)(took % 1000),
-	    exit_reason_name(exit->reason));
+	add(&line, "%-4u  %9" PRIu64 ".%03u ", exit->vcpu, since / 1000, (unsigned)(since % 1000));
+	if (exit->end_ns >= exit->start_ns) {
+		uint64_t took = exit->end_ns - exit->start_ns;
+
+		add(&line, "%6" PRIu64 ".%03u", took / 1000, (unsigned)(took % 1000));
+	} else {
+		add(&line, "%10s", "-");
+	}
+	add(&line, "  %-14s  ", exit_reason_name(exit->reason));
 	add_what(&line, exit);
-	while (line.used && buf[line.used - 1] == ' ')
+	while (ends_in_space(&line))
 		line.used--;
 	buf[line.used] = '\0';
 	return (int)line.used;
@@ -209,6 +220,20 @@ int trace_open(const char *path, struct trace **out)
 	return 0;
 }
 
+/* Something could not be written; false: it never will be. */
+static bool may_retry(const struct trace *trace)
+{
+	struct pollfd pollfd = {.fd = trace->fd, .events = POLLOUT};
+
+	if (errno == EINTR)
+		return true;
+	if (errno == EAGAIN) /* a terminal that somebody else made non-blocking */
+		return poll(&pollfd, 1, -1) > 0 || errno == EINTR;
+	fprintf(stderr, "vitrine: trace to %s: %s; tracing stops, the VM goes on\n", trace->path,
+		strerror(errno));
+	return false;
+}
+
 /* trace->lock held. */
 static void flush_locked(struct trace *trace)
 {
@@ -217,13 +242,10 @@ static void flush_locked(struct trace *trace)
 	while (done < trace->used_bytes && !trace->broken) {
 		ssize_t n = write(trace->fd, trace->buffer + done, trace->used_bytes - done);
 
-		if (n >= 0) {
+		if (n >= 0)
 			done += (size_t)n;
-		} else if (errno != EINTR) {
-			trace->broken = true;
-			fprintf(stderr, "vitrine: trace to %s: %s; tracing stops, the VM goes on\n",
-				trace->path, strerror(errno));
-		}
+		else
+			trace->broken = !may_retry(trace);
 	}
 	trace->used_bytes = 0;
 }

@@ -20,7 +20,7 @@ struct trace;
 struct trace_exit {
 	unsigned vcpu;
 	uint64_t start_ns; /* KVM_RUN returned */
-	uint64_t end_ns;   /* the exit was handled */
+	uint64_t end_ns;   /* the exit was handled; 0: not known */
 	enum exit_reason reason;
 	uint64_t address; /* PIO, MMIO: port or GPA; hypercall: number; IOAPIC EOI: vector */
 	unsigned width;	  /* PIO, MMIO: bytes of one access */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What `vitrine run` says at the end: counters of all power cycles, gathered before each machine goes.
+ */
+#ifndef VITRINE_CMD_RUN_REPORT_H
+#define VITRINE_CMD_RUN_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "board/board.h"
+#include "board/machine.h"
+#include "kvm/stats_fd.h"
+#include "observe/counters.h"
+#include "observe/stats.h"
+
+struct run_report {
+	struct vcpu_counters vcpu[BOARD_CPU_MAX];
+	struct stats_window window[BUS_SPACE_COUNT * BUS_WINDOW_MAX];
+	unsigned window_count;
+	struct kvm_stats kvm; /* of the last power cycle: KVM forgets the others with their VM */
+	struct vm_startup_cost startup; /* of the first */
+	struct boot_report boot;
+	uint64_t run_ns;
+};
+
+/* The machine is stopped and about to be destroyed: adds its counters. */
+void run_report_gather(struct run_report *report, struct machine *machine, uint64_t run_ns);
+
+/* Text to standard error, JSON to standard output. Frees what was gathered. */
+void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_end end,
+		      uint32_t value, bool json);
+
+#endif

@@ -137,6 +137,8 @@ static int load_decompressor(struct load *load, uint64_t ceiling, struct vmlinux
 				 "the kernel's decompressor needs %" PRIu64
 				 " MiB of guest memory beside the initrd; raise --memory",
 				 (gpa >> 20) + (need >> 20) + 1);
+	vmlinux->kaslr = load->image->options.kaslr == BOOT_KASLR_ON ? VMLINUX_KASLR_KERNELS_OWN
+								     : VMLINUX_KASLR_ADD_NOKASLR;
 	vmlinux->gpa = gpa;
 	vmlinux->span_bytes = need;
 	vmlinux->entry_gpa = gpa + ENTRY64_OFFSET;
@@ -201,10 +203,13 @@ static void describe(struct load *load, const struct vmlinux *vmlinux)
 		[VMLINUX_KASLR_OFF] = "off",
 		[VMLINUX_KASLR_NOKASLR] = "off (nokaslr on the command line)",
 		[VMLINUX_KASLR_NO_TABLE] = "off (the kernel has no relocation table)",
+		[VMLINUX_KASLR_ON] = "on, virtual offset",
+		[VMLINUX_KASLR_KERNELS_OWN] = "is the decompressor's",
+		[VMLINUX_KASLR_ADD_NOKASLR] = "off (nokaslr added to the command line)",
 	};
 	struct boot_report *report = load->report;
 	bool unpacked = payload_can_unpack(vmlinux->format);
-	char offset[64];
+	char offset[32] = "";
 
 	report->cache_hit = vmlinux->cache_hit;
 	report->kernel_gpa = vmlinux->gpa;
@@ -215,13 +220,12 @@ static void describe(struct load *load, const struct vmlinux *vmlinux)
 		 : vmlinux->cache_hit		  ? "unpacked before, from the cache"
 		 : vmlinux->format == PAYLOAD_ELF ? "payload"
 						  : "unpacked by the host");
-	snprintf(offset, sizeof offset, "on, virtual offset 0x%" PRIx64, vmlinux->virtual_delta);
+	if (vmlinux->kaslr == VMLINUX_KASLR_ON)
+		snprintf(offset, sizeof offset, " 0x%" PRIx64, vmlinux->virtual_delta);
 	snprintf(report->detail, sizeof report->detail,
-		 "kernel at 0x%" PRIx64 ", %" PRIu64 " KiB, entry 0x%" PRIx64 "; KASLR %s",
-		 vmlinux->gpa, vmlinux->span_bytes >> 10, vmlinux->entry_gpa,
-		 !unpacked			      ? "is the decompressor's"
-		 : vmlinux->kaslr == VMLINUX_KASLR_ON ? offset
-						      : kaslr[vmlinux->kaslr]);
+		 "kernel at 0x%" PRIx64 ", %" PRIu64 " KiB, entry 0x%" PRIx64 "; KASLR %s%s",
+		 vmlinux->gpa, vmlinux->span_bytes >> 10, vmlinux->entry_gpa, kaslr[vmlinux->kaslr],
+		 offset);
 }
 
 static int load_kernel(struct load *load, struct vmlinux *vmlinux)
@@ -244,10 +248,7 @@ int load_bzimage(struct load *load)
 		err = load_kernel(load, &vmlinux);
 	if (!err)
 		err = load_cmdline(load, (uint64_t)header->cmdline_size + 1,
-				   !payload_can_unpack(vmlinux.format) &&
-						   load->image->options.kaslr == BOOT_KASLR_OFF
-					   ? " nokaslr"
-					   : "");
+				   vmlinux.kaslr == VMLINUX_KASLR_ADD_NOKASLR ? " nokaslr" : "");
 	if (!err)
 		err = write_boot_params(load, &vmlinux);
 	if (!err)

@@ -19,9 +19,8 @@
 #define BOOT_FLAG 0xaa55
 #define BOOT_FLAG_OFFSET 0x1fe
 #define HEADER_MAGIC_OFFSET 0x202
-#define HEADER_END_BASE \
-	0x202		    /* the jump at 0x200 leads behind the header: its length is at 0x201 */
-#define PROTOCOL_MIN 0x020c /* 2.12, Linux 3.8: the first with a 64-bit entry */
+#define HEADER_END_BASE 0x202 /* a jump leads behind the header: its length is at 0x201 */
+#define PROTOCOL_MIN 0x020c   /* 2.12, Linux 3.8: the first with a 64-bit entry */
 #define SECTOR_BYTES 512u
 #define SETUP_SECTORS_DEFAULT 4u /* when the header says 0 */
 #define PAYLOAD_BYTES_MIN 16u

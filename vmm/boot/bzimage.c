@@ -240,7 +240,7 @@ static int load_kernel(struct load *load, struct vmlinux *vmlinux)
 int load_bzimage(struct load *load)
 {
 	const struct setup_header *header = &load->image->bzimage.header;
-	struct vmlinux vmlinux;
+	struct vmlinux vmlinux = {0};
 	int err = load_initrd(load, (uint64_t)header->initrd_addr_max + 1);
 
 	if (!err)

@@ -54,6 +54,43 @@ static void test_remove_in_callback(void **state)
 		close(pair.pipe[i / 2][i % 2]);
 }
 
+static void hung_up(void *ctx, uint32_t events)
+{
+	*(uint32_t *)ctx |= events;
+}
+
+static void stop_now(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+/* A descriptor that nobody waits for does not keep the loop busy, whatever happens at its other end. */
+static void test_sleeping_fd_is_deaf(void **state)
+{
+	struct loop_timer *timer;
+	struct loop *loop;
+	uint32_t seen = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(loop_create(&loop), 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(loop_add_fd(loop, ends[0], EPOLLIN, hung_up, &seen), 0);
+	assert_int_equal(loop_modify_fd(loop, ends[0], 0), 0);
+	close(ends[1]);
+	assert_int_equal(loop_timer_create(loop, stop_now, loop, &timer), 0);
+	loop_timer_arm(timer, 1000000);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(seen, 0);
+	assert_int_equal(loop_modify_fd(loop, ends[0], EPOLLIN), 0);
+	loop_timer_arm(timer, 1000000);
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(seen & EPOLLHUP);
+	loop_timer_destroy(timer);
+	loop_destroy(loop);
+	close(ends[0]);
+}
+
 struct ticks {
 	struct loop *loop;
 	struct loop_timer *timer;
@@ -122,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_remove_in_callback),
+		cmocka_unit_test(test_sleeping_fd_is_deaf),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_stop_from_thread),
 	};

@@ -19,6 +19,7 @@
 
 struct source {
 	int fd;
+	uint32_t events; /* 0: not in the epoll set */
 	bool dead;
 	loop_fd_fn *fn;
 	void *ctx;
@@ -108,17 +109,29 @@ static struct source *find(struct loop *loop, int fd)
 	return source;
 }
 
+/* Brings the epoll set from the source's present events to the wanted ones. */
+static int set_events(struct loop *loop, struct source *source, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+	int op = !events ? EPOLL_CTL_DEL : source->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (events == source->events)
+		return 0;
+	if (epoll_ctl(loop->epoll_fd, op, source->fd, &event) < 0)
+		return -errno;
+	source->events = events;
+	return 0;
+}
+
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *ctx)
 {
-	struct source *source = calloc(1, sizeof(*source));
+	struct source *source = find(loop, fd) ? NULL : calloc(1, sizeof(*source));
 
 	if (!source)
-		return -ENOMEM;
+		return find(loop, fd) ? -EEXIST : -ENOMEM;
 	*source = (struct source){.fd = fd, .fn = fn, .ctx = ctx};
-	struct epoll_event event = {.events = events, .data.ptr = source};
-	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		int err = -errno;
-
+	int err = set_events(loop, source, events);
+	if (err) {
 		free(source);
 		return err;
 	}
@@ -130,11 +143,8 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 int loop_modify_fd(struct loop *loop, int fd, uint32_t events)
 {
 	struct source *source = find(loop, fd);
-	struct epoll_event event = {.events = events, .data.ptr = source};
 
-	if (!source)
-		return -ENOENT;
-	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
+	return source ? set_events(loop, source, events) : -ENOENT;
 }
 
 void loop_remove_fd(struct loop *loop, int fd)
@@ -143,7 +153,7 @@ void loop_remove_fd(struct loop *loop, int fd)
 
 	if (!source)
 		return;
-	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	set_events(loop, source, 0);
 	source->dead = true;
 }
 

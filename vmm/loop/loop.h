@@ -15,7 +15,8 @@ struct loop_timer;
 int loop_create(struct loop **out);
 void loop_destroy(struct loop *loop);
 
-/* events: EPOLLIN, EPOLLOUT. fn runs in the loop's thread. Loop thread, or before it runs. */
+/* events: EPOLLIN, EPOLLOUT; 0: sleep, deaf to EPOLLHUP and EPOLLERR too, which epoll itself would go on
+ * reporting. fn runs in the loop's thread. Loop thread, or before it runs. */
 typedef void loop_fd_fn(void *ctx, uint32_t events);
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *ctx);
 int loop_modify_fd(struct loop *loop, int fd, uint32_t events);

@@ -15,8 +15,21 @@
 #define CR4_LA57 (1ull << 12)
 #define EFER_LMA (1ull << 10)
 
+/* A vCPU that hangs inside KVM_RUN (vm_pause() gives up on it) would make every other ioctl wait. */
+static bool is_reachable(struct vcpu *vcpu)
+{
+	bool stands;
+
+	pthread_mutex_lock(&vcpu->vm->lock);
+	stands = !vcpu->has_thread || vcpu->standing;
+	pthread_mutex_unlock(&vcpu->vm->lock);
+	return stands || pthread_equal(vcpu->thread, pthread_self());
+}
+
 static int vcpu_ioctl(struct vcpu *vcpu, unsigned long request, void *argument)
 {
+	if (!is_reachable(vcpu))
+		return -EBUSY;
 	return ioctl(vcpu->fd, request, argument) < 0 ? -errno : 0;
 }
 

@@ -175,17 +175,20 @@ int machine_stop(struct machine *machine)
 	return vm_stop(machine->vm);
 }
 
-void machine_destroy(struct machine *machine)
+uint64_t machine_destroy(struct machine *machine)
 {
+	uint64_t kvm_ns;
+
 	if (!machine)
-		return;
+		return 0;
 	if (machine->setup.console)
 		console_connect(machine->setup.console, NULL);
 	while (machine->device_count > 0)
 		device_destroy(machine->device[--machine->device_count]);
-	vm_destroy(machine->vm);
+	kvm_ns = vm_destroy(machine->vm);
 	gmem_destroy(&machine->mem);
 	free(machine);
+	return kvm_ns;
 }
 
 void machine_press_power_button(struct machine *machine)

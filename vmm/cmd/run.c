@@ -383,6 +383,7 @@ static int run_cycles(struct run *run)
 {
 	enum vm_end end = VM_END_NONE;
 	uint32_t value = 0;
+	uint64_t teardown_kvm_ns;
 	int status;
 
 	for (;;) {
@@ -396,15 +397,17 @@ static int run_cycles(struct run *run)
 		machine_destroy(run->machine);
 		run->machine = NULL;
 	}
-	machine_destroy(run->machine);
+	teardown_kvm_ns = machine_destroy(run->machine);
 	run->machine = NULL;
 	if (end != VM_END_USER_QUIT)
 		run->ended_by_signal = 0;
 	console_close(run->console);
 	run->console = NULL;
-	if (run->report && end != VM_END_NONE)
+	if (run->report && end != VM_END_NONE) {
+		run->report->teardown_kvm_ns = teardown_kvm_ns;
 		run_report_print(run->report, run->options.cpu_count, end, value,
 				 run->options.json);
+	}
 	return status;
 }
 

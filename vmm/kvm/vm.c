@@ -250,22 +250,28 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 	return 0;
 }
 
-void vm_destroy(struct vm *vm)
+uint64_t vm_destroy(struct vm *vm)
 {
+	uint64_t begin_ns;
+	uint64_t kvm_ns;
+
 	if (!vm)
-		return;
+		return 0;
 	hypercall_teardown(vm);
+	begin_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vcpu_destroy(&vm->vcpu[i]);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)
 		close(vm->kvm_fd);
+	kvm_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
 	if (vm->rom)
 		munmap(vm->rom, FIRMWARE_BYTES);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
+	return kvm_ns;
 }
 
 struct vcpu *vm_vcpu(struct vm *vm, unsigned index)

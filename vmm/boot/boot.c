@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "boot/fail.h"
 #include "boot/load.h"
@@ -30,7 +29,7 @@ static int open_elf(struct boot_image *image, struct boot_error *error)
 	if (!bytes)
 		return -ENOMEM;
 	err = elf_parse(bytes, image->file.size_bytes, path, elf, error);
-	munmap((void *)(uintptr_t)bytes, image->file.size_bytes);
+	image_file_unmap(&image->file, bytes);
 	if (err)
 		return err;
 	if (!elf->has_pvh && !elf->has_vitrine)

@@ -19,9 +19,8 @@
 #define BOOT_FLAG 0xaa55
 #define BOOT_FLAG_OFFSET 0x1fe
 #define HEADER_MAGIC_OFFSET 0x202
-#define HEADER_END_BASE \
-	0x202		    /* the jump at 0x200 leads behind the header: its length is at 0x201 */
-#define PROTOCOL_MIN 0x020c /* 2.12, Linux 3.8: the first with a 64-bit entry */
+#define HEADER_END_BASE 0x202 /* a jump leads behind the header: its length is at 0x201 */
+#define PROTOCOL_MIN 0x020c   /* 2.12, Linux 3.8: the first with a 64-bit entry */
 #define SECTOR_BYTES 512u
 #define SETUP_SECTORS_DEFAULT 4u /* when the header says 0 */
 #define PAYLOAD_BYTES_MIN 16u
@@ -137,6 +136,8 @@ static int load_decompressor(struct load *load, uint64_t ceiling, struct vmlinux
 				 "the kernel's decompressor needs %" PRIu64
 				 " MiB of guest memory beside the initrd; raise --memory",
 				 (gpa >> 20) + (need >> 20) + 1);
+	vmlinux->kaslr = load->image->options.kaslr == BOOT_KASLR_ON ? VMLINUX_KASLR_KERNELS_OWN
+								     : VMLINUX_KASLR_ADD_NOKASLR;
 	vmlinux->gpa = gpa;
 	vmlinux->span_bytes = need;
 	vmlinux->entry_gpa = gpa + ENTRY64_OFFSET;
@@ -201,10 +202,13 @@ static void describe(struct load *load, const struct vmlinux *vmlinux)
 		[VMLINUX_KASLR_OFF] = "off",
 		[VMLINUX_KASLR_NOKASLR] = "off (nokaslr on the command line)",
 		[VMLINUX_KASLR_NO_TABLE] = "off (the kernel has no relocation table)",
+		[VMLINUX_KASLR_ON] = "on, virtual offset",
+		[VMLINUX_KASLR_KERNELS_OWN] = "is the decompressor's",
+		[VMLINUX_KASLR_ADD_NOKASLR] = "off (nokaslr added to the command line)",
 	};
 	struct boot_report *report = load->report;
 	bool unpacked = payload_can_unpack(vmlinux->format);
-	char offset[64];
+	char offset[32] = "";
 
 	report->cache_hit = vmlinux->cache_hit;
 	report->kernel_gpa = vmlinux->gpa;
@@ -215,13 +219,12 @@ static void describe(struct load *load, const struct vmlinux *vmlinux)
 		 : vmlinux->cache_hit		  ? "unpacked before, from the cache"
 		 : vmlinux->format == PAYLOAD_ELF ? "payload"
 						  : "unpacked by the host");
-	snprintf(offset, sizeof offset, "on, virtual offset 0x%" PRIx64, vmlinux->virtual_delta);
+	if (vmlinux->kaslr == VMLINUX_KASLR_ON)
+		snprintf(offset, sizeof offset, " 0x%" PRIx64, vmlinux->virtual_delta);
 	snprintf(report->detail, sizeof report->detail,
-		 "kernel at 0x%" PRIx64 ", %" PRIu64 " KiB, entry 0x%" PRIx64 "; KASLR %s",
-		 vmlinux->gpa, vmlinux->span_bytes >> 10, vmlinux->entry_gpa,
-		 !unpacked			      ? "is the decompressor's"
-		 : vmlinux->kaslr == VMLINUX_KASLR_ON ? offset
-						      : kaslr[vmlinux->kaslr]);
+		 "kernel at 0x%" PRIx64 ", %" PRIu64 " KiB, entry 0x%" PRIx64 "; KASLR %s%s",
+		 vmlinux->gpa, vmlinux->span_bytes >> 10, vmlinux->entry_gpa, kaslr[vmlinux->kaslr],
+		 offset);
 }
 
 static int load_kernel(struct load *load, struct vmlinux *vmlinux)
@@ -237,17 +240,14 @@ static int load_kernel(struct load *load, struct vmlinux *vmlinux)
 int load_bzimage(struct load *load)
 {
 	const struct setup_header *header = &load->image->bzimage.header;
-	struct vmlinux vmlinux;
+	struct vmlinux vmlinux = {0};
 	int err = load_initrd(load, (uint64_t)header->initrd_addr_max + 1);
 
 	if (!err)
 		err = load_kernel(load, &vmlinux);
 	if (!err)
 		err = load_cmdline(load, (uint64_t)header->cmdline_size + 1,
-				   !payload_can_unpack(vmlinux.format) &&
-						   load->image->options.kaslr == BOOT_KASLR_OFF
-					   ? " nokaslr"
-					   : "");
+				   vmlinux.kaslr == VMLINUX_KASLR_ADD_NOKASLR ? " nokaslr" : "");
 	if (!err)
 		err = write_boot_params(load, &vmlinux);
 	if (!err)

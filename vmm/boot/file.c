@@ -84,6 +84,11 @@ const uint8_t *image_file_map(const struct image_file *file, enum image_file_use
 	return NULL;
 }
 
+void image_file_unmap(const struct image_file *file, const uint8_t *bytes)
+{
+	munmap((void *)bytes, file->size_bytes);
+}
+
 int image_file_check_unchanged(const struct image_file *file, struct boot_error *error)
 {
 	const struct stat *then = &file->opened;

@@ -28,11 +28,12 @@ void image_file_close(struct image_file *file);
 int image_file_read(const struct image_file *file, uint64_t offset, void *dst, uint64_t len_bytes,
 		    struct boot_error *error);
 
-/* The whole file, read-only, owned by the caller (munmap). NULL with error filled in. Whoever
+/* The whole file, read-only; image_file_unmap() ends it. NULL with error filled in. Whoever
  * truncates a file that is being booted gets what they ask for: SIGBUS; the guest cannot. */
 enum image_file_use { IMAGE_FILE_HEADERS, IMAGE_FILE_WHOLE /* touch all pages at once */ };
 const uint8_t *image_file_map(const struct image_file *file, enum image_file_use use,
 			      struct boot_error *error);
+void image_file_unmap(const struct image_file *file, const uint8_t *bytes);
 
 /* Was it written to since it was opened? 0, or -EBUSY with error filled in. */
 int image_file_check_unchanged(const struct image_file *file, struct boot_error *error);

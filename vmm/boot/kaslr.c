@@ -141,11 +141,13 @@ static int apply64(const struct relocation *r, uint64_t first, uint64_t end)
 int kaslr_relocate(uint8_t *kernel, uint64_t gpa, uint64_t span_bytes, const uint8_t *table,
 		   uint64_t len_bytes, uint64_t virtual_delta)
 {
-	const struct relocation r = {kernel, gpa, span_bytes, table, virtual_delta};
+	struct relocation r = {
+		.gpa = gpa, .span = span_bytes, .table = table, .delta = virtual_delta};
 	uint64_t zero[3], words = len_bytes / WORD_BYTES;
 	unsigned count = find_lists(table, words, zero);
 	int err;
 
+	r.kernel = kernel;
 	if (count < 2 || span_bytes < sizeof(uint64_t))
 		return -EBADMSG;
 	err = apply32(&r, zero[0] + 1, words, (uint32_t)virtual_delta);

@@ -96,7 +96,7 @@ static bool header_is_valid(union header_page *page, const struct kernel_id *id,
 /* Reads and checks; keeps the file's time of modification near its last use, for eviction. */
 static int check_entry(int fd, const struct kernel_id *id, struct kernel_layout *layout)
 {
-	union header_page page;
+	union header_page page = {0};
 	struct stat status;
 	struct timespec now;
 	int err = fstat(fd, &status) ? -errno : read_fully(fd, 0, &page, sizeof page);
@@ -171,7 +171,7 @@ const void *cache_map_relocs(int fd, const struct kernel_layout *layout)
 
 void kernel_cache_unmap_relocs(const void *table, const struct kernel_layout *layout)
 {
-	munmap((void *)(uintptr_t)table, cache_page_align(layout->reloc_bytes));
+	munmap((void *)table, cache_page_align(layout->reloc_bytes));
 }
 
 const void *kernel_cache_map_relocs(int fd, const struct kernel_layout *layout)

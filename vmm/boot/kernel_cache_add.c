@@ -244,7 +244,7 @@ static uint64_t survey(DIR *listing, char oldest[CACHE_NAME_MAX])
 		    (status.st_mtim.tv_sec == oldest_time.tv_sec &&
 		     status.st_mtim.tv_nsec < oldest_time.tv_nsec)) {
 			oldest_time = status.st_mtim;
-			strcpy(oldest, file->d_name);
+			snprintf(oldest, CACHE_NAME_MAX, "%s", file->d_name);
 		}
 	}
 	return sum;

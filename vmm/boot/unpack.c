@@ -113,9 +113,9 @@ static int unpack_gzip(const uint8_t *in, size_t in_bytes, uint8_t *out, size_t 
 {
 	z_stream stream = {.next_in = (z_const Bytef *)in,
 			   .avail_in = (uInt)in_bytes,
-			   .next_out = out,
 			   .avail_out = (uInt)out_bytes};
 
+	stream.next_out = out;
 	if (inflateInit2(&stream, ZLIB_WINDOW_GZIP) != Z_OK)
 		return -ENOMEM;
 

@@ -15,7 +15,7 @@ enum payload_format {
 	PAYLOAD_ZSTD,
 	PAYLOAD_XZ,
 	PAYLOAD_GZIP,
-	PAYLOAD_BZIP2, /* these three, and unknown ones, are left to the kernel's own decompressor */
+	PAYLOAD_BZIP2, /* from here on: left to the kernel's own decompressor */
 	PAYLOAD_LZMA,
 	PAYLOAD_LZO,
 	PAYLOAD_UNKNOWN

@@ -192,7 +192,7 @@ static int place_unpacked(struct placing *p, const uint8_t *unpacked, uint64_t u
 {
 	const struct boot_image *image = p->load->image;
 	const uint8_t *table = unpacked;
-	struct elf_image elf;
+	struct elf_image elf = {0};
 	int err = elf_parse(unpacked, unpacked_bytes, image->file.path, &elf, p->load->error);
 
 	if (err)
@@ -272,7 +272,7 @@ static int place_from_image(struct placing *p)
 	} else {
 		err = place_unpacked(p, p->payload, p->payload_bytes);
 	}
-	munmap((void *)(uintptr_t)bytes, image->file.size_bytes);
+	image_file_unmap(&image->file, bytes);
 	return err;
 }
 

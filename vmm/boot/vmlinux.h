@@ -13,7 +13,9 @@ enum vmlinux_kaslr {
 	VMLINUX_KASLR_OFF,
 	VMLINUX_KASLR_NOKASLR,	/* wished, but the command line forbids it */
 	VMLINUX_KASLR_NO_TABLE, /* wished, but the kernel can't be relocated */
-	VMLINUX_KASLR_ON
+	VMLINUX_KASLR_ON,
+	VMLINUX_KASLR_KERNELS_OWN, /* wished, and the kernel's decompressor sees to it */
+	VMLINUX_KASLR_ADD_NOKASLR  /* not wished, and its decompressor must be told */
 };
 
 struct vmlinux {

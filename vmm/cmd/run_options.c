@@ -84,7 +84,7 @@ void run_options_help(void)
 	      "      --initrd FILE       initial RAM disk\n"
 	      "      --cmdline WORDS     kernel command line\n"
 	      "      --no-default-cmdline  don't add Vitrine's own words for Linux; --verbose shows them\n"
-	      "      --kaslr on|off      randomise where Linux is loaded (off)\n"
+	      "      --kaslr on|off      randomise where Linux is loaded (on)\n"
 	      "      --flat16            IMAGE is 16-bit code for 0000:7C00, started by the firmware\n"
 	      "      --firmware FILE     another firmware of 64 KiB for --flat16\n"
 	      "Console\n"
@@ -229,6 +229,7 @@ enum run_parse run_options_parse(int argc, char **argv, struct run_options *opti
 					.serial = "stdio",
 					.cpu = "host",
 					.memory_bytes = 256ULL << 20,
+					.kaslr = BOOT_KASLR_ON,
 					.cpu_count = 1,
 					.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS};
 	optind = 1;

@@ -73,13 +73,14 @@ static void set_mode(struct kvm_sregs *sregs, const struct boot_entry *entry)
 /* Firmware would have enabled the MTRRs with write-back as the default; Linux wants them for its PAT. */
 static int enable_mtrr(struct vcpu *vcpu)
 {
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} msrs = {.header.nmsrs = 1,
-		  .entry = {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WRITE_BACK}};
+	union {
+		struct kvm_msrs list;
+		uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} request = {.list.nmsrs = 1};
 
-	return kvm_setup_ioctl(vcpu->vm, vcpu->fd, KVM_SET_MSRS, &msrs);
+	request.list.entries[0].index = MSR_MTRR_DEF_TYPE;
+	request.list.entries[0].data = MTRR_ENABLED_WRITE_BACK;
+	return kvm_setup_ioctl(vcpu->vm, vcpu->fd, KVM_SET_MSRS, &request);
 }
 
 /* As firmware would leave it: all that may be in XCR0 is. Linux takes the size of its FPU state from

@@ -244,7 +244,7 @@ static uint64_t survey(DIR *listing, char oldest[CACHE_NAME_MAX])
 		    (status.st_mtim.tv_sec == oldest_time.tv_sec &&
 		     status.st_mtim.tv_nsec < oldest_time.tv_nsec)) {
 			oldest_time = status.st_mtim;
-			snprintf(oldest, CACHE_NAME_MAX, "%s", file->d_name);
+			memcpy(oldest, file->d_name, strlen(file->d_name) + 1);
 		}
 	}
 	return sum;

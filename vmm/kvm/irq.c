@@ -38,15 +38,16 @@ static void send_msi(void *ctx, uint64_t address, uint32_t data)
 static void update_routes(void *ctx, const struct ioapic_route route[IOAPIC_PIN_COUNT])
 {
 	struct vm *vm = ctx;
-	struct {
-		struct kvm_irq_routing header;
-		struct kvm_irq_routing_entry entry[IOAPIC_PIN_COUNT];
-	} table = {.header.nr = 0};
+	union {
+		struct kvm_irq_routing list;
+		uint8_t room[sizeof(struct kvm_irq_routing) +
+			     IOAPIC_PIN_COUNT * sizeof(struct kvm_irq_routing_entry)];
+	} table = {.list.nr = 0};
 
 	for (unsigned pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
 		if (route[pin].masked && !route[pin].level)
 			continue;
-		table.entry[table.header.nr++] = (struct kvm_irq_routing_entry){
+		table.list.entries[table.list.nr++] = (struct kvm_irq_routing_entry){
 			.gsi = pin,
 			.type = KVM_IRQ_ROUTING_MSI,
 			.u.msi = {.address_lo = (uint32_t)route[pin].address,

@@ -77,11 +77,13 @@ static void key_pressed(void *ctx, char key)
 {
 	struct run *run = ctx;
 
-	if (key == 'x')
+	if (key == 'x') {
+		fputc('\n', stderr); /* the shell's prompt shall not stand behind the guest's */
 		request_end(run, VM_END_USER_QUIT);
-	else
-		fputs("\nvitrine: Ctrl-A x  quit    Ctrl-A Ctrl-A  send Ctrl-A    Ctrl-A h  this help\n",
-		      stderr);
+		return;
+	}
+	fputs("\nvitrine: Ctrl-A x  quit    Ctrl-A Ctrl-A  send Ctrl-A    Ctrl-A h  this help\n",
+	      stderr);
 }
 
 static void timeout_over(void *ctx)

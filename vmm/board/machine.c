@@ -43,7 +43,7 @@ static int create_memory(struct machine *machine, char *err, size_t err_size)
 	return error;
 }
 
-static int create_vm(struct machine *machine, char *err, size_t err_size)
+static int begin_vm(struct machine *machine, char *err, size_t err_size)
 {
 	const struct vm_setup setup = {
 		.mem = &machine->mem,
@@ -59,7 +59,11 @@ static int create_vm(struct machine *machine, char *err, size_t err_size)
 		.verbose = machine->setup.verbose,
 	};
 
-	return vm_create(&setup, &machine->vm, err, err_size);
+	int error = vm_create_begin(&setup, &machine->vm);
+
+	if (error)
+		snprintf(err, err_size, "can't begin to create a VM: %s", strerror(-error));
+	return error;
 }
 
 static int add_windows(struct machine *machine, const struct board_device *entry,
@@ -122,7 +126,6 @@ static int load(struct machine *machine, char *err, size_t err_size)
 	struct boot_error boot_error = {{0}};
 	int error;
 
-	machine->board.tsc_hz = vm_tsc_hz(machine->vm);
 	machine->board.hypercall_gpa = GPA_HYPERCALL_PAGE;
 	machine->board.hypercall_features = vm_hypercall_features(machine->vm);
 	error = boot_load(machine->setup.image, &machine->mem, &machine->board, &machine->entry,
@@ -148,11 +151,13 @@ int machine_create(const struct machine_setup *setup, struct machine **out, char
 	machine->control.ctx = setup->ctx;
 	error = create_memory(machine, err, err_size);
 	if (!error)
-		error = create_vm(machine, err, err_size);
+		error = begin_vm(machine, err, err_size);
+	if (!error)
+		error = load(machine, err, err_size); /* while KVM creates the VM */
+	if (!error)
+		error = vm_create_finish(machine->vm, err, err_size);
 	if (!error)
 		error = create_devices(machine, err, err_size);
-	if (!error)
-		error = load(machine, err, err_size);
 	if (error) {
 		machine_destroy(machine);
 		return error;

@@ -56,7 +56,7 @@ static const uint8_t kvm_entry_none[] = {
 uint32_t vm_hypercall_features(const struct vm *vm)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
-	       (vm->doorbells_ready ? HYPERCALL_FEATURE_DOORBELL : 0) |
+	       HYPERCALL_FEATURE_DOORBELL |
 	       (vm_is_deprivileged(vm) ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
 }
 
@@ -122,7 +122,6 @@ int hypercall_setup(struct vm *vm)
 
 	for (unsigned i = 0; !err && i < HYPERCALL_DOORBELL_MAX; i++)
 		err = add_doorbell(vm, i);
-	vm->doorbells_ready = !err;
 	return err;
 }
 
@@ -160,7 +159,7 @@ static int64_t console_write(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
 /* What the loop has not read yet counts as seen, so that a guest that rings and asks gets its answer. */
 static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 {
-	if (doorbell >= HYPERCALL_DOORBELL_MAX || !vm->doorbells_ready)
+	if (doorbell >= HYPERCALL_DOORBELL_MAX)
 		return -EINVAL;
 	doorbell_rang(vm, 0);
 	return (int64_t)(atomic_load(&vm->doorbell_count[doorbell]) & INT64_MAX);

@@ -77,7 +77,6 @@ static int open_kvm(struct vm *vm, char *err, size_t err_size)
 			 KVM_API_VERSION);
 		return -ENOTSUP;
 	}
-	vm->host_kind = kvm_host_classify(vm->kvm_fd);
 	return 0;
 }
 
@@ -195,7 +194,7 @@ static const struct step steps[] = {
 	{"doorbells", hypercall_setup},
 };
 
-static int assemble(struct vm *vm, char *err, size_t err_size)
+static int create_vm(struct vm *vm, char *err, size_t err_size)
 {
 	vm->fd = kvm_setup_ioctl(vm, vm->kvm_fd, KVM_CREATE_VM, NULL);
 	if (vm->fd < 0) {
@@ -203,51 +202,82 @@ static int assemble(struct vm *vm, char *err, size_t err_size)
 		return vm->fd;
 	}
 	fcntl(vm->fd, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+static void *open_in_background(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->open_error = open_kvm(vm, vm->open_text, sizeof(vm->open_text));
+	if (!vm->open_error)
+		vm->open_error = check_limits(vm, vm->open_text, sizeof(vm->open_text));
+	if (!vm->open_error)
+		vm->open_error = create_vm(vm, vm->open_text, sizeof(vm->open_text));
+	return NULL;
+}
+
+static void join_opener(struct vm *vm)
+{
+	if (vm->has_opener)
+		pthread_join(vm->opener, NULL);
+	vm->has_opener = false;
+}
+
+int vm_create_begin(const struct vm_setup *setup, struct vm **out)
+{
+	struct vm *vm = calloc(1, sizeof(*vm) + setup->cpu_count * sizeof(struct vcpu));
+	int err;
+
+	if (!vm)
+		return -ENOMEM;
+	vm->setup = *setup;
+	vm->kvm_fd = vm->fd = -1;
+	vm->only = -1;
+	for (unsigned i = 0; i < HYPERCALL_DOORBELL_MAX; i++)
+		vm->doorbell_fd[i] = -1;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->changed, NULL);
+	vm->host_kind = kvm_host_classify();
+	err = vm_thread_create(&vm->opener, open_in_background, vm);
+	vm->has_opener = !err;
+	if (err) {
+		vm_destroy(vm);
+		return err;
+	}
+	*out = vm;
+	return 0;
+}
+
+static int assemble(struct vm *vm)
+{
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		int error = steps[i].run(vm);
 
 		if (error < 0) {
-			if (!err[0])
-				snprintf(err, err_size, "KVM can't set up %s: %s", steps[i].what,
-					 strerror(-error));
+			if (!vm->err[0])
+				snprintf(vm->err, vm->err_size, "KVM can't set up %s: %s",
+					 steps[i].what, strerror(-error));
 			return error;
 		}
 	}
 	return 0;
 }
 
-int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t err_size)
+int vm_create_finish(struct vm *vm, char *err, size_t err_size)
 {
-	struct vm *vm = calloc(1, sizeof(*vm) + setup->cpu_count * sizeof(struct vcpu));
 	int error;
 
-	if (!vm) {
-		snprintf(err, err_size, "out of memory");
-		return -ENOMEM;
-	}
-	err[0] = '\0';
+	join_opener(vm);
+	snprintf(err, err_size, "%s", vm->open_text);
+	if (vm->open_error)
+		return vm->open_error;
 	vm->err = err;
 	vm->err_size = err_size;
-	vm->setup = *setup;
-	vm->fd = -1;
-	vm->only = -1;
-	for (unsigned i = 0; i < HYPERCALL_DOORBELL_MAX; i++)
-		vm->doorbell_fd[i] = -1;
-	pthread_mutex_init(&vm->lock, NULL);
-	pthread_cond_init(&vm->changed, NULL);
-	error = open_kvm(vm, err, err_size);
-	if (!error)
-		error = check_limits(vm, err, err_size);
-	if (!error)
-		error = assemble(vm, err, err_size);
+	error = assemble(vm);
 	free(vm->supported_cpuid);
 	vm->supported_cpuid = NULL;
-	if (error) {
-		vm_destroy(vm);
-		return error;
-	}
-	*out = vm;
-	return 0;
+	return error;
 }
 
 uint64_t vm_destroy(struct vm *vm)
@@ -257,6 +287,7 @@ uint64_t vm_destroy(struct vm *vm)
 
 	if (!vm)
 		return 0;
+	join_opener(vm);
 	hypercall_teardown(vm);
 	begin_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
@@ -292,11 +323,6 @@ const struct gmem *vm_memory(const struct vm *vm)
 bool vm_is_deprivileged(const struct vm *vm)
 {
 	return vm->host_kind == KVM_HOST_DEPRIVILEGED;
-}
-
-uint64_t vm_tsc_hz(const struct vm *vm)
-{
-	return vm->tsc_hz;
 }
 
 int vm_collect_stats(struct vm *vm, struct kvm_stats *out)

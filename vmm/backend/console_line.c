@@ -17,11 +17,21 @@
 
 #include "backend/terminal.h"
 
+/* A terminal that nobody reads would keep write() waiting, and with it the event loop. Others share what
+ * standard output refers to, and its flags, so it is opened once more. */
+static int open_output(void)
+{
+	int fd = isatty(STDOUT_FILENO)
+			 ? open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+			 : -1;
+
+	return fd < 0 ? STDOUT_FILENO : fd;
+}
+
 static int open_stdio(struct console_line *line)
 {
 	line->in_fd = STDIN_FILENO;
-	line->out_fd = STDOUT_FILENO;
-	line->borrowed = true;
+	line->out_fd = open_output();
 	if (!isatty(STDIN_FILENO))
 		return 0;
 	line->is_terminal = terminal_raw(STDIN_FILENO) == 0;
@@ -139,12 +149,10 @@ void console_line_close(struct console_line *line)
 {
 	if (line->is_terminal)
 		terminal_restore();
-	if (!line->borrowed) {
-		if (line->out_fd >= 0 && line->out_fd != line->in_fd)
-			close(line->out_fd);
-		if (line->in_fd >= 0)
-			close(line->in_fd);
-	}
+	if (line->out_fd > STDERR_FILENO && line->out_fd != line->in_fd)
+		close(line->out_fd);
+	if (line->in_fd > STDERR_FILENO)
+		close(line->in_fd);
 	if (line->listen_fd >= 0)
 		close(line->listen_fd);
 	if (line->socket_path[0])

@@ -15,7 +15,6 @@ struct console_line {
 	int out_fd;	       /* CONSOLE_NO_FD: output vanishes */
 	int listen_fd;	       /* unix: waits for a client, who becomes in_fd and out_fd */
 	bool is_terminal;      /* in_fd was put into raw mode and Ctrl-A means something */
-	bool borrowed;	       /* in_fd and out_fd are not ours to close */
 	char socket_path[108]; /* to be removed in the end; empty: none */
 };
 

@@ -12,6 +12,7 @@
 #include "backend/console.h"
 #include "bus/bus.h"
 #include "dev/ioapic.h"
+#include "loop/thread.h"
 #include "memory_map.h"
 
 #define DEVICE_MAX 32
@@ -27,6 +28,8 @@ struct machine {
 	unsigned device_count;
 	struct boot_entry entry;
 	struct boot_report report;
+	int load_error; /* of boot_load(), and its text */
+	struct boot_error load_text;
 };
 
 static int create_memory(struct machine *machine, char *err, size_t err_size)
@@ -43,7 +46,7 @@ static int create_memory(struct machine *machine, char *err, size_t err_size)
 	return error;
 }
 
-static int begin_vm(struct machine *machine, char *err, size_t err_size)
+static int create_vm(struct machine *machine, char *err, size_t err_size)
 {
 	const struct vm_setup setup = {
 		.mem = &machine->mem,
@@ -59,11 +62,7 @@ static int begin_vm(struct machine *machine, char *err, size_t err_size)
 		.verbose = machine->setup.verbose,
 	};
 
-	int error = vm_create_begin(&setup, &machine->vm);
-
-	if (error)
-		snprintf(err, err_size, "can't begin to create a VM: %s", strerror(-error));
-	return error;
+	return vm_create(&setup, &machine->vm, err, err_size);
 }
 
 static int add_windows(struct machine *machine, const struct board_device *entry,
@@ -121,18 +120,36 @@ static int create_devices(struct machine *machine, char *err, size_t err_size)
 	return 0;
 }
 
-static int load(struct machine *machine, char *err, size_t err_size)
+static void *load(void *ctx)
 {
-	struct boot_error boot_error = {{0}};
-	int error;
+	struct machine *machine = ctx;
 
 	machine->board.hypercall_gpa = GPA_HYPERCALL_PAGE;
-	machine->board.hypercall_features = vm_hypercall_features(machine->vm);
-	error = boot_load(machine->setup.image, &machine->mem, &machine->board, &machine->entry,
-			  &machine->report, &boot_error);
-	if (error)
-		snprintf(err, err_size, "%s", boot_error.text);
-	return error ? -ENOEXEC : 0;
+	machine->board.hypercall_features = vm_hypercall_features();
+	machine->load_error = boot_load(machine->setup.image, &machine->mem, &machine->board,
+					&machine->entry, &machine->report, &machine->load_text);
+	return NULL;
+}
+
+/* KVM_CREATE_VM mostly sleeps (Linux 6.1 starts a kernel thread and moves it into our cgroup, which waits
+ * for an RCU grace period): meanwhile a thread loads the image. Not the other way round: KVM names its
+ * counters after the thread that creates the VM, and tools look for the process. */
+static int load_and_create_vm(struct machine *machine, char *err, size_t err_size)
+{
+	pthread_t loader;
+	int error = thread_create(&loader, load, machine);
+
+	if (error) {
+		snprintf(err, err_size, "can't start a thread: %s", strerror(-error));
+		return error;
+	}
+	error = create_vm(machine, err, err_size);
+	pthread_join(loader, NULL);
+	if (!error && machine->load_error) {
+		snprintf(err, err_size, "%s", machine->load_text.text);
+		error = -ENOEXEC;
+	}
+	return error;
 }
 
 int machine_create(const struct machine_setup *setup, struct machine **out, char *err,
@@ -151,11 +168,7 @@ int machine_create(const struct machine_setup *setup, struct machine **out, char
 	machine->control.ctx = setup->ctx;
 	error = create_memory(machine, err, err_size);
 	if (!error)
-		error = begin_vm(machine, err, err_size);
-	if (!error)
-		error = load(machine, err, err_size); /* while KVM creates the VM */
-	if (!error)
-		error = vm_create_finish(machine->vm, err, err_size);
+		error = load_and_create_vm(machine, err, err_size);
 	if (!error)
 		error = create_devices(machine, err, err_size);
 	if (error) {

@@ -46,7 +46,8 @@ struct run {
 	struct loop_timer *stop_timeout;
 	uint8_t *firmware;
 	int signal_fd;
-	int ended_by_signal; /* 0: by none */
+	int ended_by_signal;   /* 0: by none */
+	enum vm_end user_wish; /* an end that the user asked for */
 	char cmdline[CMDLINE_MAX_BYTES];
 	char image_path[PATH_BYTES];
 	char firmware_path[PATH_BYTES];
@@ -61,6 +62,7 @@ static int fail(int status, const char *text)
 
 static void request_end(struct run *run, enum vm_end end)
 {
+	run->user_wish = end;
 	vm_control_request(machine_control(run->machine), end, 0);
 }
 
@@ -381,6 +383,17 @@ static int status_of(struct run *run, enum vm_end end, uint32_t value)
 	}
 }
 
+/* A guest that resets itself in the very moment of the user's wish to end it, or instead of powering off,
+ * does not live on. */
+static enum vm_end end_of_cycle(const struct run *run, enum vm_end end)
+{
+	if (end != VM_END_RESET || run->options.no_reboot)
+		return end;
+	if (run->user_wish != VM_END_NONE)
+		return run->user_wish;
+	return run->ended_by_signal ? VM_END_USER_QUIT : end;
+}
+
 static int run_cycles(struct run *run)
 {
 	enum vm_end end = VM_END_NONE;
@@ -392,7 +405,8 @@ static int run_cycles(struct run *run)
 		status = run_cycle(run, &end, &value);
 		if (status || run->options.dry_run)
 			break;
-		if (end != VM_END_RESET || run->options.no_reboot || !run->machine) {
+		end = end_of_cycle(run, end);
+		if (end != VM_END_RESET || run->options.no_reboot) {
 			status = status_of(run, end, value);
 			break;
 		}

@@ -312,7 +312,7 @@ static void finish(struct kvm_cpuid2 *out)
 			head[1] = e;
 		if (e->function == 0x80000000)
 			head[2] = e;
-		if (e->function < 0x40000000)
+		if (e->function < 0x40000000 && head[0])
 			head[0]->eax = e->function;
 		if (e->function == 7 && head[1])
 			head[1]->eax = e->index;

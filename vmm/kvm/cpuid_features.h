@@ -6,9 +6,10 @@
 #ifndef VITRINE_KVM_CPUID_FEATURES_H
 #define VITRINE_KVM_CPUID_FEATURES_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct kvm_cpuid_entry2;
 
 /* The registers that hold feature bits. */
 enum cpuid_word {

@@ -69,7 +69,7 @@ static int apply(struct cpuid_model *model, char sign, const char *name, char *e
 	bool found = false;
 
 	for (unsigned i = 0; i < cpuid_feature_count; i++) {
-		if (strcmp(cpuid_feature[i].name, name))
+		if (strcmp(cpuid_feature[i].name, name) != 0)
 			continue;
 		cpuid_add(sign == '+' ? &model->on : &model->off, cpuid_feature[i].id);
 		cpuid_remove(sign == '+' ? &model->off : &model->on, cpuid_feature[i].id);

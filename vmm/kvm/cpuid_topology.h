@@ -6,9 +6,10 @@
 #ifndef VITRINE_KVM_CPUID_TOPOLOGY_H
 #define VITRINE_KVM_CPUID_TOPOLOGY_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct kvm_cpuid_entry2;
 
 /* Smallest shift with 1 << shift >= cpu_count. */
 unsigned cpuid_topology_shift(unsigned cpu_count);

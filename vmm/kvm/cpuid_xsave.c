@@ -4,6 +4,8 @@
  */
 #include "kvm/cpuid_xsave.h"
 
+#include <linux/kvm.h>
+
 #include "kvm/cpuid.h"
 
 #define XSAVE_LEGACY_BYTES 576u /* x87, SSE and the header */

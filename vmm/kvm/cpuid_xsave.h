@@ -6,10 +6,12 @@
 #ifndef VITRINE_KVM_CPUID_XSAVE_H
 #define VITRINE_KVM_CPUID_XSAVE_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 
 #include "kvm/cpuid_features.h"
+
+struct kvm_cpuid2;
+struct kvm_cpuid_entry2;
 
 /* Makes an entry of leaf 0xD, as the host has it, true for a guest with these features. False: a
  * guest does not see it. */

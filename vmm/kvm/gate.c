@@ -19,10 +19,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "loop/thread.h"
+
 #define KICK_SIGNAL SIGUSR1
 #define STOP_LIMIT_S 2
-/* The default of 8 MiB invites a transparent huge page for the few KiB that our threads use. */
-#define THREAD_STACK_BYTES (128u << 10)
 
 /* The handler has no context pointer; the thread's own shared page is all it touches. */
 static _Thread_local struct kvm_run *kicked_run;
@@ -151,18 +151,6 @@ void vm_set_debug_listener(struct vm *vm, const struct vm_debug_listener *listen
 	vm->listener = listener ? *listener : nobody;
 }
 
-int vm_thread_create(pthread_t *thread, void *(*run)(void *), void *ctx)
-{
-	pthread_attr_t attr;
-	int err;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
-	err = pthread_create(thread, &attr, run, ctx);
-	pthread_attr_destroy(&attr);
-	return -err;
-}
-
 int vm_start(struct vm *vm, const struct boot_entry *entry, bool paused)
 {
 	int err = entry_set_state(&vm->vcpu[0], entry);
@@ -171,7 +159,7 @@ int vm_start(struct vm *vm, const struct boot_entry *entry, bool paused)
 	gate_install_kick_handler();
 	atomic_store(&vm->gate, paused ? VM_GATE_PAUSE : VM_GATE_RUN);
 	for (unsigned i = 0; !err && i < vm->vcpu_count; i++) {
-		err = vm_thread_create(&vm->vcpu[i].thread, vcpu_thread, &vm->vcpu[i]);
+		err = thread_create(&vm->vcpu[i].thread, vcpu_thread, &vm->vcpu[i]);
 		vm->vcpu[i].has_thread = !err;
 	}
 	if (err)

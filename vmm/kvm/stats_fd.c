@@ -39,7 +39,7 @@ static int add_value(struct kvm_stats *stats, const char *name, uint64_t value)
 	stats->stat = stat;
 	stat += stats->count++;
 	*stat = (struct kvm_stat){.value = value};
-	strcpy(stat->name, name);
+	memcpy(stat->name, name, strlen(name) + 1);
 	return 0;
 }
 

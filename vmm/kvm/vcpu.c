@@ -169,7 +169,7 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	case KVM_EXIT_MMIO: handle_mmio(vcpu, exit); return true;
 	case KVM_EXIT_IOAPIC_EOI:
 		exit->reason = EXIT_IOAPIC_EOI;
-		exit->value = vcpu->run->eoi.vector;
+		exit->address = vcpu->run->eoi.vector;
 		irq_end_of_interrupt(vcpu->vm, vcpu->run->eoi.vector);
 		return true;
 	case KVM_EXIT_DEBUG:

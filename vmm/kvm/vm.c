@@ -205,50 +205,6 @@ static int create_vm(struct vm *vm, char *err, size_t err_size)
 	return 0;
 }
 
-static void *open_in_background(void *arg)
-{
-	struct vm *vm = arg;
-
-	vm->open_error = open_kvm(vm, vm->open_text, sizeof(vm->open_text));
-	if (!vm->open_error)
-		vm->open_error = check_limits(vm, vm->open_text, sizeof(vm->open_text));
-	if (!vm->open_error)
-		vm->open_error = create_vm(vm, vm->open_text, sizeof(vm->open_text));
-	return NULL;
-}
-
-static void join_opener(struct vm *vm)
-{
-	if (vm->has_opener)
-		pthread_join(vm->opener, NULL);
-	vm->has_opener = false;
-}
-
-int vm_create_begin(const struct vm_setup *setup, struct vm **out)
-{
-	struct vm *vm = calloc(1, sizeof(*vm) + setup->cpu_count * sizeof(struct vcpu));
-	int err;
-
-	if (!vm)
-		return -ENOMEM;
-	vm->setup = *setup;
-	vm->kvm_fd = vm->fd = -1;
-	vm->only = -1;
-	for (unsigned i = 0; i < HYPERCALL_DOORBELL_MAX; i++)
-		vm->doorbell_fd[i] = -1;
-	pthread_mutex_init(&vm->lock, NULL);
-	pthread_cond_init(&vm->changed, NULL);
-	vm->host_kind = kvm_host_classify();
-	err = vm_thread_create(&vm->opener, open_in_background, vm);
-	vm->has_opener = !err;
-	if (err) {
-		vm_destroy(vm);
-		return err;
-	}
-	*out = vm;
-	return 0;
-}
-
 static int assemble(struct vm *vm)
 {
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
@@ -264,20 +220,41 @@ static int assemble(struct vm *vm)
 	return 0;
 }
 
-int vm_create_finish(struct vm *vm, char *err, size_t err_size)
+int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t err_size)
 {
+	struct vm *vm = calloc(1, sizeof(*vm) + setup->cpu_count * sizeof(struct vcpu));
 	int error;
 
-	join_opener(vm);
-	snprintf(err, err_size, "%s", vm->open_text);
-	if (vm->open_error)
-		return vm->open_error;
+	if (!vm) {
+		snprintf(err, err_size, "out of memory");
+		return -ENOMEM;
+	}
+	err[0] = '\0';
 	vm->err = err;
 	vm->err_size = err_size;
-	error = assemble(vm);
+	vm->setup = *setup;
+	vm->kvm_fd = vm->fd = -1;
+	vm->only = -1;
+	for (unsigned i = 0; i < HYPERCALL_DOORBELL_MAX; i++)
+		vm->doorbell_fd[i] = -1;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->changed, NULL);
+	vm->host_kind = kvm_host_classify();
+	error = open_kvm(vm, err, err_size);
+	if (!error)
+		error = check_limits(vm, err, err_size);
+	if (!error)
+		error = create_vm(vm, err, err_size);
+	if (!error)
+		error = assemble(vm);
 	free(vm->supported_cpuid);
 	vm->supported_cpuid = NULL;
-	return error;
+	if (error) {
+		vm_destroy(vm);
+		return error;
+	}
+	*out = vm;
+	return 0;
 }
 
 uint64_t vm_destroy(struct vm *vm)
@@ -287,7 +264,6 @@ uint64_t vm_destroy(struct vm *vm)
 
 	if (!vm)
 		return 0;
-	join_opener(vm);
 	hypercall_teardown(vm);
 	begin_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)

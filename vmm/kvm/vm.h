@@ -39,14 +39,9 @@ struct vm_setup {
 	bool verbose;
 };
 
-/* Begins to make a VM. KVM_CREATE_VM mostly sleeps (Linux 6.1 starts a kernel thread and moves it into our
- * cgroup, which waits for an RCU grace period), so it goes on in the background while the caller loads
- * the image. 0 or -ENOMEM. */
-int vm_create_begin(const struct vm_setup *setup, struct vm **out);
-
-/* Waits for it, and makes the VM complete with its vCPUs; none of them runs yet. 0 or -errno, then with
- * one line that says what to do in err. The VM is to be destroyed in both cases. */
-int vm_create_finish(struct vm *vm, char *err, size_t err_size);
+/* Opens /dev/kvm and makes a VM with its vCPUs; none of them runs yet. 0 or -errno, then with one line
+ * that says what to do in err. */
+int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t err_size);
 
 /* Starts the vCPU threads; the boot processor begins at entry, the others wait for INIT and SIPI.
  * paused: stopped before the first instruction (a debugger waits). 0 or -errno. */
@@ -92,7 +87,7 @@ void vm_connect_ioapic(struct vm *vm, struct device *ioapic);
 bool vm_is_deprivileged(const struct vm *vm);
 
 /* HYPERCALL_FEATURE_* of the page that vm_start() fills. */
-uint32_t vm_hypercall_features(const struct vm *vm);
+uint32_t vm_hypercall_features(void);
 
 /* KVM's own counters, added up over the vCPUs; free with kvm_stats_free(). 0, -ENOTSUP: old kernel. */
 struct kvm_stats;

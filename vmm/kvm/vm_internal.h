@@ -65,10 +65,6 @@ struct vm {
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the first KVM_RUN */
 
 	/* while the VM is being set up */
-	pthread_t opener; /* opens /dev/kvm and creates the VM, into err */
-	bool has_opener;
-	int open_error;
-	char open_text[256];
 	struct kvm_cpuid2 *supported_cpuid;
 	char *err;
 	size_t err_size;
@@ -82,9 +78,6 @@ struct vm {
 
 /* ioctl() that returns -errno, retries nothing, and adds its CPU time to vm->setup_kvm_ns. */
 int kvm_setup_ioctl(struct vm *vm, int fd, unsigned long request, void *argument);
-
-/* gate.c: pthread_create() with a stack of a size that fits. 0 or -errno. */
-int vm_thread_create(pthread_t *thread, void *(*run)(void *), void *ctx);
 
 /* vcpu.c: one vCPU's descriptor and shared page; its thread. */
 int vcpu_create(struct vm *vm, unsigned index);

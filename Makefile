@@ -84,7 +84,7 @@ guest bios:
 .PHONY: run check install clean
 run:
 	@scripts/setup run
-	$(MAKE) --no-print-directory all
+	$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/run-guest $(ARGS)
 
 check:

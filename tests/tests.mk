@@ -28,8 +28,8 @@ TEST_SCRIPTS := $(wildcard tests/guest/run-qemu tests/guest/run-terminal tests/g
 
 test:
 	@scripts/setup test
-	$(MAKE) all linux
-	$(MAKE) SAN=1 unit-programs
+	$(MAKE) -j$$(nproc) all linux
+	$(MAKE) -j$$(nproc) SAN=1 unit-programs
 	@tests/run build/san kvm svm script $(TEST_SCRIPTS)
 
 test-kvm: all

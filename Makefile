@@ -28,21 +28,24 @@ HARDEN := -fPIE -fstack-protector-strong $(if $(filter 1,$(DEBUG) $(SAN)),,-D_FO
 comma := ,
 SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPPFLAGS := -Iabi -Ivmm -I. -D_GNU_SOURCE -DVITRINE_VERSION='"$(VERSION)"' -DVITRINE_PREFIX='"$(PREFIX)"'
-CFLAGS := -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread
-LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(SANFLAGS)
+CFLAGS := -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread -ffunction-sections -fdata-sections
+LDFLAGS := -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -pthread $(SANFLAGS)
 # Static where Debian has the archive: a run pays for no library that it doesn't use.
-LDLIBS := -Wl,-Bstatic -lfdt -llz4 -lzstd -llzma -lz -Wl,-Bdynamic -ldl
+LIBRARIES := -lfdt -llz4 -lzstd -llzma -lz
+LDLIBS := -Wl,-Bstatic $(LIBRARIES) -Wl,-Bdynamic
+# The VMM is static as a whole: no dynamic linker runs, and no table of its is touched (docs/boot.md).
+VMM_LDFLAGS := $(if $(filter 1,$(SAN)),-pie,-static-pie -Wl,-z,noseparate-code -Wl,-z,pack-relative-relocs)
 
 .PHONY: all
-all: $(B)/vitrine guest bios
+all: $(B)/vitrine $(B)/vitrine-disasm guest bios
 
 # --- the VMM: everything but main.c is an archive that unit tests link with
-VMM_SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
+VMM_SRC := $(filter-out vmm/main.c vmm/disasm_helper.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
 VMM_ASM := $(wildcard vmm/*/*.S)
 VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o) $(VMM_ASM:%.S=$(B)/obj/%.o)
 
 FLAGS_STAMP := $(B)/.flags
-FLAGS_NOW := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+FLAGS_NOW := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(VMM_LDFLAGS)
 $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(FLAGS_STAMP) || \
 	printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $(FLAGS_STAMP))
 
@@ -62,7 +65,11 @@ $(B)/libvitrine.a: $(VMM_OBJ)
 
 $(B)/vitrine: $(B)/obj/vmm/main.o $(B)/libvitrine.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(VMM_LDFLAGS) -o $@ $^ $(if $(filter 1,$(SAN)),$(LDLIBS),$(LIBRARIES))
+
+$(B)/vitrine-disasm: $(B)/obj/vmm/disasm_helper.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ -lcapstone
 
 -include guest/guest.mk
 -include bios/bios.mk
@@ -77,7 +84,7 @@ guest bios:
 .PHONY: run check install clean
 run:
 	@scripts/setup run
-	$(MAKE) --no-print-directory all
+	$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/run-guest $(ARGS)
 
 check:
@@ -87,6 +94,7 @@ check:
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D -m 755 $(B)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
+	install -D -m 755 $(B)/vitrine-disasm $(DESTDIR)$(PREFIX)/libexec/vitrine-disasm
 	install -D -m 644 build/guest/vitrine-guest $(SHARE)/vitrine/guest/vitrine-guest
 	install -D -m 644 build/bios/vitrine-bios.bin $(SHARE)/vitrine/bios/vitrine-bios.bin
 	install -D -m 644 docs/vitrine.1 $(SHARE)/man/man1/vitrine.1

@@ -10,12 +10,12 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(B)/%)
 $(B)/tests/unit/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libvitrine.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS) -lcmocka
 
 .SECONDARY: $(UNIT_SRC:%.c=$(B)/obj/%.o)
 
 .PHONY: unit unit-programs test test-kvm test-svm test-vtx linux
-unit-programs: $(UNIT_BIN)
+unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm
 
 unit: unit-programs
 	@tests/run --build $(B) unit
@@ -28,8 +28,8 @@ TEST_SCRIPTS := $(wildcard tests/guest/run-qemu tests/guest/run-terminal tests/g
 
 test:
 	@scripts/setup test
-	$(MAKE) all linux
-	$(MAKE) SAN=1 unit-programs
+	$(MAKE) -j$$(nproc) all linux
+	$(MAKE) -j$$(nproc) SAN=1 unit-programs
 	@tests/run build/san kvm svm script $(TEST_SCRIPTS)
 
 test-kvm: all

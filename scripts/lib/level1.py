@@ -38,7 +38,7 @@ def base(kernel):
         archive.add_file(busybox, "/usr/bin/busybox")
         archive.add_file(agent, "/usr/bin/agent")
         archive.add_file(init, "/init")
-        archive.add("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+        archive.add("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
         archive.add("/etc/group", "root:x:0:\nkvm:x:106:\n")
         for name in MODULES:
             archive.add_file(kernel.module(name), f"/sandbox/{name}.ko")

@@ -108,13 +108,11 @@ static void options_show(void **state)
 	build(&board);
 	assert_true(fdt_path_offset(fdt, "/hypervisor") < 0);
 	assert_null(fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "linux,initrd-start", NULL));
-	assert_null(fdt_getprop(fdt, fdt_path_offset(fdt, "/cpus"), "tsc-frequency", NULL));
 	board.debug_exit = false;
 	board.hypercall_gpa = GPA_HYPERCALL_PAGE;
 	board.hypercall_features = 0x15;
 	board.initrd_gpa = 0x123456000;
 	board.initrd_bytes = 0x789;
-	board.tsc_hz = 5000000000;
 	build(&board);
 	assert_text("/hypervisor", "compatible", "vitrine,hypervisor");
 	assert_int_equal(two_cells("/hypervisor", "reg", 0), GPA_HYPERCALL_PAGE);
@@ -122,7 +120,6 @@ static void options_show(void **state)
 	assert_int_equal(cell("/hypervisor", "vitrine,features", 0), 0x15);
 	assert_int_equal(two_cells("/chosen", "linux,initrd-start", 0), 0x123456000);
 	assert_int_equal(two_cells("/chosen", "linux,initrd-end", 0), 0x123456789);
-	assert_int_equal(two_cells("/cpus", "tsc-frequency", 0), 5000000000);
 	assert_true(fdt_path_offset(fdt, "/isa/debug-exit@if4") < 0);
 }
 
@@ -214,7 +211,6 @@ static void dtc_agrees_with_all_options(void **state)
 	board.hypercall_gpa = GPA_HYPERCALL_PAGE;
 	board.initrd_gpa = 0x8000000;
 	board.initrd_bytes = 1;
-	board.tsc_hz = 2500000000;
 	check_with_dtc(&board);
 	board.cmdline = "";
 	check_with_dtc(&board);

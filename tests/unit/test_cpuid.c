@@ -218,7 +218,7 @@ static void check_features(const struct kvm_cpuid2 *cpuid, const struct host *ho
 				    BIT(cpuid_need[i].needs));
 	assert_int_equal(word(cpuid, CPUID_1_ECX) & BIT(CPUID_OSXSAVE), 0);
 	assert_int_equal(word(cpuid, CPUID_7_ECX) & BIT(CPUID_OSPKE), 0);
-	assert_true(shows(cpuid, "hypervisor") && shows(cpuid, "x2apic"));
+	assert_true(shows(cpuid, "hypervisor"));
 	free(supported);
 }
 

@@ -393,7 +393,7 @@ static void test_watchpoints(void **state)
 	}
 }
 
-/* Two vCPUs stop at once: a breakpoint will hit again and is dropped, a watchpoint is told later. */
+/* Two vCPUs stop at once: a watchpoint is told later, as soon as gdb has put it in again. */
 static void test_two_stops(void **state)
 {
 	struct fixture *fixture = *state;
@@ -408,15 +408,37 @@ static void test_two_stops(void **state)
 	gdb_session_settle(&fixture->session);
 	assert_string_equal(last_payload(fixture), "T05thread:01;");
 	gdb_session_settle(&fixture->session); /* the second wake-up finds nothing to say */
+	ask(fixture, "z0,ffffffff80000100,1");
+	ask(fixture, "z2,ffffffff80002000,1");
+	assert_string_equal(run(fixture, "vCont;s:1", 1), "T05thread:01;");
+	ask(fixture, "Z2,ffffffff80002000,1");
 	assert_string_equal(ask(fixture, "vCont;c"), "T05watch:ffffffff80002000;thread:02;");
 	assert_false(fixture->fake.running);
 	assert_string_equal(ask(fixture, "vCont;c"), "(nothing)");
 	assert_true(fixture->fake.running);
-	gdb_session_push(&fixture->session, 3);
-	gdb_session_post_stop(&fixture->session, 0, &at_break);
-	assert_string_equal(last_payload(fixture), "T02thread:02;");
-	assert_string_equal(ask(fixture, "vCont;c"), "(nothing)");
-	assert_int_equal(fixture->fake.injected[0], 0);
+	assert_int_equal(fixture->fake.injected[0] + fixture->fake.injected[1], 0);
+}
+
+/* gdb takes its breakpoints out while the VM stands. A second vCPU that had stopped at one of them must
+ * not see its debug exception as the guest's own: the instruction has not run, and will hit again. */
+static void test_second_stop_is_not_the_guests(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vcpu_debug_stop at_int3 = {.rip = FAKE_BASE + 0x100, .exception = 3};
+	struct vcpu_debug_stop at_slot = {.rip = FAKE_BASE + 0x200, .exception = 1, .dr6 = 1};
+
+	ask(fixture, "Z0,ffffffff80000100,1");
+	ask(fixture, "Z1,ffffffff80000200,1");
+	ask(fixture, "vCont;c");
+	gdb_session_post_stop(&fixture->session, 0, &at_int3);
+	gdb_session_post_stop(&fixture->session, 1, &at_slot);
+	gdb_session_push(&fixture->session, 3); /* a stop is told rather than the interrupt */
+	assert_string_equal(last_payload(fixture), "T05thread:01;");
+	ask(fixture, "z0,ffffffff80000100,1");
+	ask(fixture, "z1,ffffffff80000200,1");
+	assert_string_equal(run(fixture, "vCont;s:1", 1), "T05thread:01;");
+	ask(fixture, "vCont;c");
+	assert_int_equal(fixture->fake.injected[0] + fixture->fake.injected[1], 0);
 }
 
 /* int3 that is the guest's own is given back to it. */
@@ -556,6 +578,7 @@ int main(void)
 		TEST(test_step),
 		TEST(test_watchpoints),
 		TEST(test_two_stops),
+		TEST(test_second_stop_is_not_the_guests),
 		TEST(test_foreign_exceptions),
 		TEST(test_interrupt),
 		TEST(test_reset),

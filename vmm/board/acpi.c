@@ -99,7 +99,7 @@ static void fill_sleep_registers(struct acpi_fadt *fadt)
 	fadt->sleep_status_reg = io_address(PORT_ACPI_RESET + ACPI_SLEEP_STATUS, 8, 1);
 }
 
-/* Whether ACPI tells of a keyboard controller is the board table's decision. */
+/* Whether ACPI tells of the keyboard controller and the clock is the board table's decision. */
 static uint16_t boot_architecture(const struct board *board)
 {
 	const struct board_device *i8042 = board_find(board, "i8042");
@@ -107,7 +107,7 @@ static uint16_t boot_architecture(const struct board *board)
 
 	return (uint16_t)(FADT_LEGACY_DEVICES | FADT_NO_VGA |
 			  (i8042 && i8042->acpi_hid ? FADT_8042 : 0) |
-			  (rtc ? 0 : FADT_NO_CMOS_RTC));
+			  (rtc && rtc->acpi_hid ? 0 : FADT_NO_CMOS_RTC));
 }
 
 static uint32_t fixed_features(const struct board *board)

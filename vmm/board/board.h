@@ -26,7 +26,6 @@ struct board {
 	enum board_irqchip irqchip;
 	bool debug_exit;     /* --debug-exit: isa-debug-exit is there */
 	bool serial;	     /* false with --serial none: the UART stays, nobody listens */
-	uint64_t tsc_hz;     /* 0: unknown */
 	const char *cmdline; /* final command line, never NULL */
 	uint64_t initrd_gpa; /* 0 size: none */
 	uint64_t initrd_bytes;

@@ -110,8 +110,6 @@ static void add_cpus(struct tree *tree, const struct board *board)
 {
 	begin_node(tree, "cpus");
 	add_bus(tree, 1, 0);
-	if (board->tsc_hz)
-		add_u64(tree, "tsc-frequency", board->tsc_hz);
 	for (unsigned i = 0; i < board->cpu_count; i++) {
 		char name[16];
 

@@ -12,6 +12,7 @@
 #include "backend/console.h"
 #include "bus/bus.h"
 #include "dev/ioapic.h"
+#include "loop/thread.h"
 #include "memory_map.h"
 
 #define DEVICE_MAX 32
@@ -27,6 +28,8 @@ struct machine {
 	unsigned device_count;
 	struct boot_entry entry;
 	struct boot_report report;
+	int load_error; /* of boot_load(), and its text */
+	struct boot_error load_text;
 };
 
 static int create_memory(struct machine *machine, char *err, size_t err_size)
@@ -117,19 +120,36 @@ static int create_devices(struct machine *machine, char *err, size_t err_size)
 	return 0;
 }
 
-static int load(struct machine *machine, char *err, size_t err_size)
+static void *load(void *ctx)
 {
-	struct boot_error boot_error = {{0}};
-	int error;
+	struct machine *machine = ctx;
 
-	machine->board.tsc_hz = vm_tsc_hz(machine->vm);
 	machine->board.hypercall_gpa = GPA_HYPERCALL_PAGE;
-	machine->board.hypercall_features = vm_hypercall_features(machine->vm);
-	error = boot_load(machine->setup.image, &machine->mem, &machine->board, &machine->entry,
-			  &machine->report, &boot_error);
-	if (error)
-		snprintf(err, err_size, "%s", boot_error.text);
-	return error ? -ENOEXEC : 0;
+	machine->board.hypercall_features = vm_hypercall_features();
+	machine->load_error = boot_load(machine->setup.image, &machine->mem, &machine->board,
+					&machine->entry, &machine->report, &machine->load_text);
+	return NULL;
+}
+
+/* KVM_CREATE_VM mostly sleeps (Linux 6.1 starts a kernel thread and moves it into our cgroup, which waits
+ * for an RCU grace period): meanwhile a thread loads the image. Not the other way round: KVM names its
+ * counters after the thread that creates the VM, and tools look for the process. */
+static int load_and_create_vm(struct machine *machine, char *err, size_t err_size)
+{
+	pthread_t loader;
+	int error = thread_create(&loader, load, machine);
+
+	if (error) {
+		snprintf(err, err_size, "can't start a thread: %s", strerror(-error));
+		return error;
+	}
+	error = create_vm(machine, err, err_size);
+	pthread_join(loader, NULL);
+	if (!error && machine->load_error) {
+		snprintf(err, err_size, "%s", machine->load_text.text);
+		error = -ENOEXEC;
+	}
+	return error;
 }
 
 int machine_create(const struct machine_setup *setup, struct machine **out, char *err,
@@ -148,11 +168,9 @@ int machine_create(const struct machine_setup *setup, struct machine **out, char
 	machine->control.ctx = setup->ctx;
 	error = create_memory(machine, err, err_size);
 	if (!error)
-		error = create_vm(machine, err, err_size);
+		error = load_and_create_vm(machine, err, err_size);
 	if (!error)
 		error = create_devices(machine, err, err_size);
-	if (!error)
-		error = load(machine, err, err_size);
 	if (error) {
 		machine_destroy(machine);
 		return error;
@@ -175,17 +193,20 @@ int machine_stop(struct machine *machine)
 	return vm_stop(machine->vm);
 }
 
-void machine_destroy(struct machine *machine)
+uint64_t machine_destroy(struct machine *machine)
 {
+	uint64_t kvm_ns;
+
 	if (!machine)
-		return;
+		return 0;
 	if (machine->setup.console)
 		console_connect(machine->setup.console, NULL);
 	while (machine->device_count > 0)
 		device_destroy(machine->device[--machine->device_count]);
-	vm_destroy(machine->vm);
+	kvm_ns = vm_destroy(machine->vm);
 	gmem_destroy(&machine->mem);
 	free(machine);
+	return kvm_ns;
 }
 
 void machine_press_power_button(struct machine *machine)

@@ -41,7 +41,8 @@ int machine_start(struct machine *machine, bool paused, char *err, size_t err_si
 
 /* Stops the vCPUs. -ETIMEDOUT: one hangs in the kernel, see vm_stop(). */
 int machine_stop(struct machine *machine);
-void machine_destroy(struct machine *machine); /* NULL is fine */
+/* NULL is fine. Returns the CPU time in ns that KVM took of it. */
+uint64_t machine_destroy(struct machine *machine);
 
 /* Presses the ACPI power button. Loop thread. */
 void machine_press_power_button(struct machine *machine);

@@ -10,6 +10,7 @@
 #include "dev/debug_exit.h"
 #include "dev/i8042.h"
 #include "dev/ioapic.h"
+#include "dev/pci_host.h"
 #include "dev/pvpanic.h"
 #include "dev/rtc.h"
 #include "dev/uart.h"
@@ -36,6 +37,8 @@ const struct board_device board_table[] = {
 		.acpi_hid = "PNP0501",
 	},
 	{
+		/* ACPI does not announce it, like the next one: Linux has the time from kvmclock and would
+		 * read the alarm back again and again at boot, 132 port accesses: see docs/board.md. */
 		.ops = &rtc_ops,
 		.name = "rtc",
 		.when = BOARD_ALWAYS,
@@ -43,7 +46,6 @@ const struct board_device board_table[] = {
 		.irq = IRQ_RTC,
 		.fdt_node = "rtc",
 		.compatible = "motorola,mc146818",
-		.acpi_hid = "PNP0B00",
 	},
 	{
 		/* Resets the machine; has no keyboard yet, so ACPI does not announce one (PNP0303):
@@ -55,6 +57,13 @@ const struct board_device board_table[] = {
 		.irq = IRQ_I8042_KEYBOARD,
 		.fdt_node = "i8042",
 		.compatible = "intel,8042",
+	},
+	{
+		.ops = &pci_host_ops,
+		.name = "pci-host",
+		.when = BOARD_ALWAYS,
+		.window = {{BUS_PIO, PORT_PCI_ADDRESS, 4}, {BUS_PIO, PORT_PCI_DATA, 4}},
+		.irq = BOARD_NO_IRQ,
 	},
 	{
 		.ops = &acpi_pm_ops,

@@ -18,7 +18,7 @@ static bool is_deprivileged(void)
 
 	if (kvm_fd < 0)
 		return false; /* cpuid_dump() will say why */
-	bool deprivileged = kvm_host_classify(kvm_fd) == KVM_HOST_DEPRIVILEGED;
+	bool deprivileged = kvm_host_classify() == KVM_HOST_DEPRIVILEGED;
 
 	close(kvm_fd);
 	return deprivileged;

@@ -79,11 +79,13 @@ static void key_pressed(void *ctx, char key)
 {
 	struct run *run = ctx;
 
-	if (key == 'x')
+	if (key == 'x') {
+		fputc('\n', stderr); /* the shell's prompt shall not stand behind the guest's */
 		request_end(run, VM_END_USER_QUIT);
-	else
-		fputs("\nvitrine: Ctrl-A x  quit    Ctrl-A Ctrl-A  send Ctrl-A    Ctrl-A h  this help\n",
-		      stderr);
+		return;
+	}
+	fputs("\nvitrine: Ctrl-A x  quit    Ctrl-A Ctrl-A  send Ctrl-A    Ctrl-A h  this help\n",
+	      stderr);
 }
 
 static void timeout_over(void *ctx)
@@ -396,6 +398,7 @@ static int run_cycles(struct run *run)
 {
 	enum vm_end end = VM_END_NONE;
 	uint32_t value = 0;
+	uint64_t teardown_kvm_ns;
 	int status;
 
 	for (;;) {
@@ -410,15 +413,17 @@ static int run_cycles(struct run *run)
 		machine_destroy(run->machine);
 		run->machine = NULL;
 	}
-	machine_destroy(run->machine);
+	teardown_kvm_ns = machine_destroy(run->machine);
 	run->machine = NULL;
 	if (end != VM_END_USER_QUIT)
 		run->ended_by_signal = 0;
 	console_close(run->console);
 	run->console = NULL;
-	if (run->report && end != VM_END_NONE)
+	if (run->report && end != VM_END_NONE) {
+		run->report->teardown_kvm_ns = teardown_kvm_ns;
 		run_report_print(run->report, run->options.cpu_count, end, value,
 				 run->options.json);
+	}
 	return status;
 }
 

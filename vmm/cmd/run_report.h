@@ -21,6 +21,9 @@ struct run_report {
 	struct kvm_stats kvm; /* of the last power cycle: KVM forgets the others with their VM */
 	struct vm_startup_cost startup; /* of the first */
 	struct boot_report boot;
+	uint64_t
+		last_exit_ns; /* of the process's CPU time, when the last power cycle's vCPUs stood */
+	uint64_t teardown_kvm_ns; /* of it in KVM, since then */
 	uint64_t run_ns;
 };
 

@@ -69,23 +69,23 @@ static bool take_posted(struct gdb_session *session, unsigned cpu, struct vcpu_d
 	return posted;
 }
 
-/* Reports one vCPU's stop if it is gdb's business, and may be reported: then true. */
-static bool report_stop(struct gdb_session *session, unsigned cpu,
-			const struct vcpu_debug_stop *stop, bool watchpoints_only)
+/* Deals with one vCPU's stop; told: another one's has been reported. True if this one was. */
+static bool classify(struct gdb_session *session, unsigned cpu, const struct vcpu_debug_stop *stop,
+		     bool told)
 {
 	const struct gdb_breakpoint *hit = gdb_breakpoint_of_stop(&session->breakpoints,
 								  &session->target, cpu, stop);
 
-	if (hit) {
-		if (watchpoints_only && hit->type < GDB_WATCH_WRITE)
-			return false;
+	if (hit && told && hit->type >= GDB_WATCH_WRITE)
+		session->late_watch[cpu] = *hit;
+	else if (hit && !told)
 		report_breakpoint(session, cpu, hit, stop->rip);
-		return true;
-	}
+	if (hit)
+		return !told;
 	if (stop->exception == EXCEPTION_DB && session->action[cpu] == GDB_STEP) {
-		if (!watchpoints_only)
+		if (!told)
 			report(session, cpu, SIGNAL_TRAP, "");
-		return !watchpoints_only;
+		return !told;
 	}
 	/* The guest's own int3 or trap: its handler will see it. */
 	if (stop->exception == EXCEPTION_DB || stop->exception == EXCEPTION_BP)
@@ -93,15 +93,43 @@ static bool report_stop(struct gdb_session *session, unsigned cpu,
 	return false;
 }
 
-/* Goes through what vCPUs have posted until something is reported: then true. Everything stands. */
-static bool report_posted(struct gdb_session *session, bool watchpoints_only)
+/* Goes through what vCPUs have posted, at once when everything stands: later, gdb will have taken its
+ * breakpoints out, and whose stop it was can't be told any more. Reports one; true if it did. */
+static bool report_posted(struct gdb_session *session)
 {
+	bool told = session->state == GDB_HALTED;
+	bool told_before = told;
 	struct vcpu_debug_stop stop;
 
 	for (unsigned cpu = 0; cpu < cpu_count(session); cpu++)
-		if (take_posted(session, cpu, &stop) &&
-		    report_stop(session, cpu, &stop, watchpoints_only))
+		if (take_posted(session, cpu, &stop))
+			told |= classify(session, cpu, &stop, told);
+	return told && !told_before;
+}
+
+static bool is_inserted(const struct gdb_session *session, const struct gdb_breakpoint *breakpoint)
+{
+	for (unsigned i = 0; i < GDB_BREAKPOINT_MAX; i++) {
+		const struct gdb_breakpoint *entry = &session->breakpoints.entry[i];
+
+		if (entry->used && entry->type == breakpoint->type && entry->gva == breakpoint->gva)
 			return true;
+	}
+	return false;
+}
+
+/* A watchpoint's hit that could not be reported when it happened. */
+static bool report_late_watch(struct gdb_session *session)
+{
+	for (unsigned cpu = 0; cpu < cpu_count(session); cpu++) {
+		struct gdb_breakpoint *hit = &session->late_watch[cpu];
+
+		if (hit->used && is_inserted(session, hit)) {
+			hit->used = false;
+			report_breakpoint(session, cpu, hit, 0);
+			return true;
+		}
+	}
 	return false;
 }
 
@@ -202,7 +230,7 @@ static void start(struct gdb_session *session, const enum gdb_action *action)
 		return;
 	}
 	session->no_reply = true;
-	if (report_posted(session, true))
+	if (report_late_watch(session))
 		return;
 	tell_deprivileged(session);
 	memcpy(session->action, action, sizeof(session->action));
@@ -226,10 +254,10 @@ void gdb_session_post_stop(struct gdb_session *session, unsigned cpu,
 
 void gdb_session_settle(struct gdb_session *session)
 {
-	if (session->state != GDB_RUNNING || !session->target.ops)
+	if (session->state == GDB_DETACHED || !session->target.ops)
 		return;
 	session->target.ops->pause(session->target.ctx);
-	if (!report_posted(session, false) && go(session) < 0)
+	if (!report_posted(session) && session->state == GDB_RUNNING && go(session) < 0)
 		report(session, session->cpu, SIGNAL_INTERRUPT, "");
 }
 
@@ -238,7 +266,7 @@ void gdb_interrupt(struct gdb_session *session)
 	if (session->state != GDB_RUNNING || !session->target.ops)
 		return;
 	session->target.ops->pause(session->target.ctx);
-	if (!report_posted(session, false))
+	if (!report_posted(session))
 		report(session, session->cpu, SIGNAL_INTERRUPT, "");
 }
 

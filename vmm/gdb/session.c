@@ -268,6 +268,7 @@ static void forget_stops(struct gdb_session *session)
 	memset(session->stop_posted, 0, sizeof(session->stop_posted));
 	pthread_mutex_unlock(&session->lock);
 	memset(session->inject, 0, sizeof(session->inject));
+	memset(session->late_watch, 0, sizeof(session->late_watch));
 }
 
 void gdb_session_detach(struct gdb_session *session)

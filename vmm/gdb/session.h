@@ -53,6 +53,8 @@ struct gdb_session {
 	enum gdb_action action[GDB_CPU_MAX]; /* of the present run */
 	uint8_t inject[GDB_CPU_MAX];	     /* guest's own exceptions, to be given back */
 
+	struct gdb_breakpoint late_watch[GDB_CPU_MAX]; /* used: hit, and gdb does not know yet */
+
 	pthread_mutex_t lock; /* of what vCPU threads report */
 	bool stop_posted[GDB_CPU_MAX];
 	struct vcpu_debug_stop stop[GDB_CPU_MAX];

@@ -230,6 +230,12 @@ int cpuid_settle(const struct cpuid_model *model, const struct cpuid_machine *ma
 	struct cpuid_features baseline = with_policy(CPUID_BASELINE);
 	struct cpuid_features host = host_features(machine, supported);
 	struct cpuid_features on = model->on;
+
+	/* A single vCPU sends no interrupts to others, its timer is an MSR and its EOIs are mostly PV:
+	 * all that x2APIC would bring is the detour by which Linux switches to it, 200 exits for
+	 * saving and restoring the IOAPIC. "+x2apic" shows it all the same. */
+	if (machine->cpu_count == 1)
+		cpuid_add(&hide, CPUID_X2APIC);
 	int ret = check_wanted(&on, &on, &host, &never, err, err_size);
 
 	if (!ret)
@@ -239,7 +245,7 @@ int cpuid_settle(const struct cpuid_model *model, const struct cpuid_machine *ma
 	if (ret)
 		return ret;
 	for (unsigned w = 0; w < CPUID_WORD_COUNT; w++) {
-		uint32_t wanted = model->baseline ? baseline.word[w] : ~hide.word[w];
+		uint32_t wanted = (model->baseline ? baseline.word[w] : UINT32_MAX) & ~hide.word[w];
 
 		out->word[w] = (wanted | on.word[w]) & ~model->off.word[w] & host.word[w] &
 			       ~never.word[w];

@@ -19,9 +19,6 @@
 #define EFER_LMA (1u << 10)
 #define RFLAGS_ALWAYS_ONE 2u
 
-#define MSR_MTRR_DEF_TYPE 0x2ff
-#define MTRR_ENABLED_WRITE_BACK ((1u << 11) | 6)
-
 /* Segment types of the SDM, vol. 3, §3.4.5.1 and §3.5 */
 enum { SEG_DATA_RW_ACCESSED = 3, SEG_CODE_RX_ACCESSED = 11, SEG_TSS32_BUSY = 11 };
 
@@ -70,19 +67,6 @@ static void set_mode(struct kvm_sregs *sregs, const struct boot_entry *entry)
 	sregs->efer = EFER_LME | EFER_LMA;
 }
 
-/* Firmware would have enabled the MTRRs with write-back as the default; Linux wants them for its PAT. */
-static int enable_mtrr(struct vcpu *vcpu)
-{
-	union {
-		struct kvm_msrs list;
-		uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-	} request = {.list.nmsrs = 1};
-
-	request.list.entries[0].index = MSR_MTRR_DEF_TYPE;
-	request.list.entries[0].data = MTRR_ENABLED_WRITE_BACK;
-	return kvm_setup_ioctl(vcpu->vm, vcpu->fd, KVM_SET_MSRS, &request);
-}
-
 /* As firmware would leave it: all that may be in XCR0 is. Linux takes the size of its FPU state from
  * CPUID leaf 0xD right after XSETBV; KVM keeps that leaf up to date when it sees the XSETBV, which an
  * emulated AMD-V does not show it. Then the size for everything is right, and that of reset is not: Linux
@@ -94,18 +78,6 @@ static int enable_xstate(struct vcpu *vcpu)
 	if (!vcpu->xcr0_all)
 		return 0;
 	return kvm_setup_ioctl(vcpu->vm, vcpu->fd, KVM_SET_XCRS, &xcrs);
-}
-
-static int set_up_as_firmware(struct vm *vm)
-{
-	int err = 0;
-
-	for (unsigned i = 0; err >= 0 && i < vm->vcpu_count; i++) {
-		err = enable_mtrr(&vm->vcpu[i]);
-		if (err >= 0)
-			err = enable_xstate(&vm->vcpu[i]);
-	}
-	return err;
 }
 
 int entry_set_state(struct vcpu *vcpu, const struct boot_entry *entry)
@@ -131,6 +103,7 @@ int entry_set_state(struct vcpu *vcpu, const struct boot_entry *entry)
 	err = kvm_setup_ioctl(vcpu->vm, vcpu->fd, KVM_SET_REGS, &regs);
 	if (err < 0)
 		return err;
-	err = set_up_as_firmware(vcpu->vm);
+	for (unsigned i = 0; err >= 0 && i < vcpu->vm->vcpu_count; i++)
+		err = enable_xstate(&vcpu->vm->vcpu[i]);
 	return err < 0 ? err : 0;
 }

@@ -19,10 +19,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "loop/thread.h"
+
 #define KICK_SIGNAL SIGUSR1
 #define STOP_LIMIT_S 2
-/* The default of 8 MiB invites a transparent huge page for the few KiB that a vCPU thread uses. */
-#define VCPU_STACK_BYTES (128u << 10)
 
 /* The handler has no context pointer; the thread's own shared page is all it touches. */
 static _Thread_local struct kvm_run *kicked_run;
@@ -151,19 +151,6 @@ void vm_set_debug_listener(struct vm *vm, const struct vm_debug_listener *listen
 	vm->listener = listener ? *listener : nobody;
 }
 
-static int start_thread(struct vcpu *vcpu)
-{
-	pthread_attr_t attr;
-	int err;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, VCPU_STACK_BYTES);
-	err = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
-	pthread_attr_destroy(&attr);
-	vcpu->has_thread = !err;
-	return -err;
-}
-
 int vm_start(struct vm *vm, const struct boot_entry *entry, bool paused)
 {
 	int err = entry_set_state(&vm->vcpu[0], entry);
@@ -171,8 +158,10 @@ int vm_start(struct vm *vm, const struct boot_entry *entry, bool paused)
 	hypercall_fill_page(vm);
 	gate_install_kick_handler();
 	atomic_store(&vm->gate, paused ? VM_GATE_PAUSE : VM_GATE_RUN);
-	for (unsigned i = 0; !err && i < vm->vcpu_count; i++)
-		err = start_thread(&vm->vcpu[i]);
+	for (unsigned i = 0; !err && i < vm->vcpu_count; i++) {
+		err = thread_create(&vm->vcpu[i].thread, vcpu_thread, &vm->vcpu[i]);
+		vm->vcpu[i].has_thread = !err;
+	}
 	if (err)
 		vm_stop(vm);
 	return err;

@@ -53,18 +53,18 @@ static const uint8_t kvm_entry_none[] = {
 	0xc3,						    /* ret */
 };
 
-uint32_t vm_hypercall_features(const struct vm *vm)
+uint32_t vm_hypercall_features(void)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
-	       (vm->doorbells_ready ? HYPERCALL_FEATURE_DOORBELL : 0) |
-	       (vm_is_deprivileged(vm) ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+	       HYPERCALL_FEATURE_DOORBELL |
+	       (kvm_host_classify() == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
 }
 
 void hypercall_fill_page(struct vm *vm)
 {
 	const struct hypercall_page_header header = {.magic = HYPERCALL_MAGIC,
 						     .abi_version = HYPERCALL_ABI_VERSION,
-						     .features = vm_hypercall_features(vm)};
+						     .features = vm_hypercall_features()};
 	uint8_t *page = gmem_slice(vm->setup.mem, GPA_HYPERCALL_PAGE, 0x1000);
 
 	if (!page)
@@ -122,7 +122,6 @@ int hypercall_setup(struct vm *vm)
 
 	for (unsigned i = 0; !err && i < HYPERCALL_DOORBELL_MAX; i++)
 		err = add_doorbell(vm, i);
-	vm->doorbells_ready = !err;
 	return err;
 }
 
@@ -160,7 +159,7 @@ static int64_t console_write(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
 /* What the loop has not read yet counts as seen, so that a guest that rings and asks gets its answer. */
 static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 {
-	if (doorbell >= HYPERCALL_DOORBELL_MAX || !vm->doorbells_ready)
+	if (doorbell >= HYPERCALL_DOORBELL_MAX)
 		return -EINVAL;
 	doorbell_rang(vm, 0);
 	return (int64_t)(atomic_load(&vm->doorbell_count[doorbell]) & INT64_MAX);
@@ -169,7 +168,7 @@ static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES: return vm_hypercall_features(vm);
+	case HYPERCALL_FEATURES: return vm_hypercall_features();
 	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
 	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:

@@ -36,14 +36,13 @@ enum kvm_host_kind kvm_host_classify_facts(bool cpu_vmx, bool cpu_svm, bool vend
 	return cpu_vmx ? KVM_HOST_VTX : KVM_HOST_AMDV;
 }
 
-enum kvm_host_kind kvm_host_classify(int kvm_fd)
+enum kvm_host_kind kvm_host_classify(void)
 {
 	unsigned a, b, c, d;
 	bool vmx = __get_cpuid(1, &a, &b, &c, &d) && (c & CPUID_1_ECX_VMX);
 	bool svm = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & CPUID_80000001_ECX_SVM);
 	bool vendor_module = true, pvm_module = false;
 
-	(void)kvm_fd; /* no question to it tells more than these */
 	if (vmx || svm) {
 		pvm_module = access("/sys/module/kvm_pvm", F_OK) == 0;
 		vendor_module = access(vmx ? "/sys/module/kvm_intel" : "/sys/module/kvm_amd",
@@ -112,7 +111,7 @@ static void ask_child(const void *ctx, void *result)
 		facts->open_error = ENOTTY; /* a file, but not KVM's */
 		return;
 	}
-	facts->kind = kvm_host_classify(kvm_fd);
+	facts->kind = kvm_host_classify();
 	read_capabilities(kvm_fd, facts);
 	if (ioctl(kvm_fd, KVM_CREATE_VM, 0) < 0)
 		facts->create_vm_error = errno;

@@ -24,7 +24,7 @@ enum kvm_host_kind {
  * kind, unless kvm_pvm is loaded and the vendor's module is not. It is wrong in one case only: the
  * vendor's driver is built in but was refused by the firmware's switch, and another KVM drives
  * /dev/kvm. probe_kvm() runs ring-0 code and sees even that. */
-enum kvm_host_kind kvm_host_classify(int kvm_fd);
+enum kvm_host_kind kvm_host_classify(void);
 
 /* The decision alone. vendor_module: kvm_intel or kvm_amd, whichever fits the CPU's flag. */
 enum kvm_host_kind kvm_host_classify_facts(bool cpu_vmx, bool cpu_svm, bool vendor_module,

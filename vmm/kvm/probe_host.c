@@ -126,23 +126,39 @@ static bool in_group(gid_t gid)
 	return getegid() == gid;
 }
 
+/* /etc/group by hand: getgrnam() of a static program would load modules of the C library. */
+static void read_groups(const char *root, const struct stat *device, struct host_kvm_device *kvm)
+{
+	char path[PATH_BYTES];
+	FILE *file = files_join(root, "/etc/group", "", path, sizeof(path)) ? NULL
+									    : fopen(path, "re");
+	const struct group *group;
+
+	while (file && (group = fgetgrent(file))) {
+		if (strcmp(group->gr_name, "kvm") == 0) {
+			kvm->kvm_group = true;
+			kvm->in_kvm_group = in_group(group->gr_gid);
+		}
+		if (device && group->gr_gid == device->st_gid)
+			files_copy_line(kvm->group, sizeof(kvm->group), group->gr_name);
+	}
+	if (file)
+		fclose(file);
+}
+
 static void read_kvm_device(const char *root, struct host_kvm_device *kvm)
 {
-	const struct group *group = getgrnam("kvm");
 	char path[PATH_BYTES];
 	struct stat st;
+	bool exists = !files_join(root, "/dev/kvm", "", path, sizeof(path)) && !stat(path, &st);
 
 	kvm->is_root = geteuid() == 0;
-	kvm->kvm_group = group;
-	kvm->in_kvm_group = group && in_group(group->gr_gid);
+	read_groups(root, exists ? &st : NULL, kvm);
 	kvm->access = check_access(root, "/dev/kvm");
-	if (files_join(root, "/dev/kvm", "", path, sizeof(path)) || stat(path, &st))
+	if (!exists)
 		return;
 	kvm->is_char_device = S_ISCHR(st.st_mode);
 	kvm->mode = st.st_mode & 07777;
-	group = getgrgid(st.st_gid);
-	if (group)
-		files_copy_line(kvm->group, sizeof(kvm->group), group->gr_name);
 }
 
 static int try_io_uring(void)

@@ -77,7 +77,6 @@ static int open_kvm(struct vm *vm, char *err, size_t err_size)
 			 KVM_API_VERSION);
 		return -ENOTSUP;
 	}
-	vm->host_kind = kvm_host_classify(vm->kvm_fd);
 	return 0;
 }
 
@@ -195,7 +194,7 @@ static const struct step steps[] = {
 	{"doorbells", hypercall_setup},
 };
 
-static int assemble(struct vm *vm, char *err, size_t err_size)
+static int create_vm(struct vm *vm, char *err, size_t err_size)
 {
 	vm->fd = kvm_setup_ioctl(vm, vm->kvm_fd, KVM_CREATE_VM, NULL);
 	if (vm->fd < 0) {
@@ -203,13 +202,18 @@ static int assemble(struct vm *vm, char *err, size_t err_size)
 		return vm->fd;
 	}
 	fcntl(vm->fd, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+static int assemble(struct vm *vm)
+{
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		int error = steps[i].run(vm);
 
 		if (error < 0) {
-			if (!err[0])
-				snprintf(err, err_size, "KVM can't set up %s: %s", steps[i].what,
-					 strerror(-error));
+			if (!vm->err[0])
+				snprintf(vm->err, vm->err_size, "KVM can't set up %s: %s",
+					 steps[i].what, strerror(-error));
 			return error;
 		}
 	}
@@ -229,17 +233,20 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 	vm->err = err;
 	vm->err_size = err_size;
 	vm->setup = *setup;
-	vm->fd = -1;
+	vm->kvm_fd = vm->fd = -1;
 	vm->only = -1;
 	for (unsigned i = 0; i < HYPERCALL_DOORBELL_MAX; i++)
 		vm->doorbell_fd[i] = -1;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
+	vm->host_kind = kvm_host_classify();
 	error = open_kvm(vm, err, err_size);
 	if (!error)
 		error = check_limits(vm, err, err_size);
 	if (!error)
-		error = assemble(vm, err, err_size);
+		error = create_vm(vm, err, err_size);
+	if (!error)
+		error = assemble(vm);
 	free(vm->supported_cpuid);
 	vm->supported_cpuid = NULL;
 	if (error) {
@@ -250,22 +257,28 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 	return 0;
 }
 
-void vm_destroy(struct vm *vm)
+uint64_t vm_destroy(struct vm *vm)
 {
+	uint64_t begin_ns;
+	uint64_t kvm_ns;
+
 	if (!vm)
-		return;
+		return 0;
 	hypercall_teardown(vm);
+	begin_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vcpu_destroy(&vm->vcpu[i]);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)
 		close(vm->kvm_fd);
+	kvm_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
 	if (vm->rom)
 		munmap(vm->rom, FIRMWARE_BYTES);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
+	return kvm_ns;
 }
 
 struct vcpu *vm_vcpu(struct vm *vm, unsigned index)
@@ -286,11 +299,6 @@ const struct gmem *vm_memory(const struct vm *vm)
 bool vm_is_deprivileged(const struct vm *vm)
 {
 	return vm->host_kind == KVM_HOST_DEPRIVILEGED;
-}
-
-uint64_t vm_tsc_hz(const struct vm *vm)
-{
-	return vm->tsc_hz;
 }
 
 int vm_collect_stats(struct vm *vm, struct kvm_stats *out)

@@ -39,7 +39,7 @@ struct vm_setup {
 	bool verbose;
 };
 
-/* Opens /dev/kvm and makes a VM with its vCPUs; no thread runs yet. 0 or -errno, then with one line
+/* Opens /dev/kvm and makes a VM with its vCPUs; none of them runs yet. 0 or -errno, then with one line
  * that says what to do in err. */
 int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t err_size);
 
@@ -50,7 +50,8 @@ int vm_start(struct vm *vm, const struct boot_entry *entry, bool paused);
 /* Ends all vCPU threads. -ETIMEDOUT: one hangs inside the kernel; then the process must end without
  * vm_destroy(). Counters stay readable until vm_destroy(). */
 int vm_stop(struct vm *vm);
-void vm_destroy(struct vm *vm); /* NULL is fine */
+/* NULL is fine. Returns the CPU time in ns that closing KVM's descriptors took. */
+uint64_t vm_destroy(struct vm *vm);
 
 struct vcpu *vm_vcpu(struct vm *vm, unsigned index); /* NULL behind the last */
 unsigned vm_vcpu_count(const struct vm *vm);
@@ -85,9 +86,8 @@ void vm_connect_ioapic(struct vm *vm, struct device *ioapic);
 /* True where ring 0 goes through KVM's instruction emulator (no VT-x, no AMD-V underneath). */
 bool vm_is_deprivileged(const struct vm *vm);
 
-/* Frequency of the guest's TSC; 0: unknown. HYPERCALL_FEATURE_* of the page that vm_start() fills. */
-uint64_t vm_tsc_hz(const struct vm *vm);
-uint32_t vm_hypercall_features(const struct vm *vm);
+/* HYPERCALL_FEATURE_* of the page that vm_start() fills. */
+uint32_t vm_hypercall_features(void);
 
 /* KVM's own counters, added up over the vCPUs; free with kvm_stats_free(). 0, -ENOTSUP: old kernel. */
 struct kvm_stats;

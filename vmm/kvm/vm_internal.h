@@ -62,7 +62,6 @@ struct vm {
 
 	int doorbell_fd[HYPERCALL_DOORBELL_MAX];
 	_Atomic uint64_t doorbell_count[HYPERCALL_DOORBELL_MAX];
-	bool doorbells_ready;
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the first KVM_RUN */
 
 	/* while the VM is being set up */

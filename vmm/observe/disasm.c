@@ -1,71 +1,103 @@
 /* SPDX-License-Identifier: MIT
  *
- * libcapstone by dlopen(). See disasm.h.
+ * Has vitrine-disasm (disasm_helper.c) disassemble. See disasm.h.
  */
 #include "observe/disasm.h"
 
-#include <capstone/capstone.h>
-#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define STRING_OF(x) #x
-#define STRING(x) STRING_OF(x)
-/* The structs of another major version may look different. */
-#define LIBRARY "libcapstone.so." STRING(CS_API_MAJOR)
+#define HELPER "vitrine-disasm"
+#define FOLDER_MAX 4096
+#define LINE_MAX_BYTES 256
+#define CODE_BYTES_MAX 64
 
-struct capstone {
-	void *library;
-	__typeof__(&cs_open) open;
-	__typeof__(&cs_close) close;
-	__typeof__(&cs_disasm) disasm;
-	__typeof__(&cs_free) free;
-};
-
-static bool load(struct capstone *cs)
+/* Beside the program, in the build tree above a test, and where make install puts it. */
+static int find_helper(char path[FOLDER_MAX])
 {
-	cs->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!cs->library)
-		return false;
-	cs->open = (__typeof__(cs->open))dlsym(cs->library, "cs_open");
-	cs->close = (__typeof__(cs->close))dlsym(cs->library, "cs_close");
-	cs->disasm = (__typeof__(cs->disasm))dlsym(cs->library, "cs_disasm");
-	cs->free = (__typeof__(cs->free))dlsym(cs->library, "cs_free");
-	if (cs->open && cs->close && cs->disasm && cs->free)
-		return true;
-	dlclose(cs->library);
-	return false;
+	static const char *const above[] = {"", "../", "../../", "../libexec/"};
+	char folder[FOLDER_MAX];
+	ssize_t len = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+
+	folder[len > 0 ? len : 0] = '\0';
+	if (strrchr(folder, '/'))
+		strrchr(folder, '/')[1] = '\0';
+	for (unsigned i = 0; i < sizeof(above) / sizeof(*above); i++)
+		if (snprintf(path, FOLDER_MAX, "%s%s" HELPER, folder, above[i]) < FOLDER_MAX &&
+		    access(path, X_OK) == 0)
+			return 0;
+	snprintf(path, FOLDER_MAX, "%s", VITRINE_PREFIX "/libexec/" HELPER);
+	return access(path, X_OK) ? -ENOENT : 0;
 }
 
-static void print_instruction(FILE *out, const char *indent, const cs_insn *insn)
+/* Starts the helper. Its output comes from *read_fd; its complaints (no libcapstone) go nowhere. */
+static int start(char **argv, int *read_fd, pid_t *pid)
 {
-	fprintf(out, "%s%016" PRIx64 "  ", indent, insn->address);
-	for (unsigned i = 0; i < insn->size; i++)
-		fprintf(out, "%02x ", insn->bytes[i]);
-	fprintf(out, "%*s %s%s%s\n", insn->size < 10 ? 3 * (10 - insn->size) : 0, "",
-		insn->mnemonic, *insn->op_str ? " " : "", insn->op_str);
+	char path[FOLDER_MAX], *no_environment[] = {NULL};
+	posix_spawn_file_actions_t actions;
+	int ends[2], err = find_helper(path);
+
+	if (err)
+		return err;
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	err = posix_spawn_file_actions_init(&actions);
+	if (!err) {
+		err = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+		if (!err)
+			err = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
+							       O_WRONLY, 0);
+		if (!err)
+			err = posix_spawn(pid, path, &actions, NULL, argv, no_environment);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	close(ends[1]);
+	if (err)
+		close(ends[0]);
+	*read_fd = ends[0];
+	return -err;
+}
+
+static int copy_lines(FILE *out, const char *indent, int read_fd)
+{
+	char line[LINE_MAX_BYTES];
+	FILE *in = fdopen(read_fd, "r");
+	int lines = 0;
+
+	if (!in) {
+		close(read_fd);
+		return 0;
+	}
+	while (fgets(line, sizeof(line), in)) {
+		fprintf(out, "%s%s", indent, line);
+		lines++;
+	}
+	fclose(in);
+	return lines;
 }
 
 int disasm_print(FILE *out, const char *indent, unsigned bits, uint64_t address,
 		 const uint8_t *code, size_t size_bytes, unsigned line_max)
 {
-	cs_mode mode = bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
-	struct capstone cs;
-	cs_insn *insn = NULL;
-	csh handle;
+	char bits_text[8], address_text[24], line_text[16], digits[2 * CODE_BYTES_MAX + 1] = "";
+	char *argv[] = {HELPER, bits_text, address_text, line_text, digits, NULL};
+	int read_fd, lines, status;
+	pid_t pid;
 
-	if (!load(&cs))
+	snprintf(bits_text, sizeof(bits_text), "%u", bits);
+	snprintf(address_text, sizeof(address_text), "0x%" PRIx64, address);
+	snprintf(line_text, sizeof(line_text), "%u", line_max);
+	for (size_t i = 0; i < size_bytes && i < CODE_BYTES_MAX; i++)
+		snprintf(digits + 2 * i, 3, "%02x", code[i]);
+	if (start(argv, &read_fd, &pid))
 		return -ENOENT;
-	size_t count = 0;
-	if (cs.open(CS_ARCH_X86, mode, &handle) == CS_ERR_OK) {
-		count = cs.disasm(handle, code, size_bytes, address, line_max, &insn);
-		for (size_t i = 0; i < count; i++)
-			print_instruction(out, indent, &insn[i]);
-		if (count)
-			cs.free(insn, count);
-		cs.close(&handle);
-	}
-	dlclose(cs.library);
-	return (int)count;
+	lines = copy_lines(out, indent, read_fd);
+	if (waitpid(pid, &status, 0) == pid && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		return -ENOENT;
+	return lines;
 }

@@ -160,6 +160,13 @@ static void print_kvm(FILE *out, const struct kvm_stats *kvm)
 				grouped(kvm->stat[i].value, text));
 }
 
+static void print_cost(FILE *out, const char *span, uint64_t kvm_ns, uint64_t vitrine_ns)
+{
+	if (kvm_ns || vitrine_ns)
+		fprintf(out, "CPU time from %s: %.3f ms in KVM, %.3f ms in Vitrine\n", span,
+			(double)kvm_ns / 1e6, (double)vitrine_ns / 1e6);
+}
+
 static void print_table(FILE *out, const struct stats_input *input, const struct totals *t)
 {
 	if (input->image)
@@ -174,11 +181,8 @@ static void print_table(FILE *out, const struct stats_input *input, const struct
 	else if (input->end == VM_END_TRIPLE_FAULT)
 		fprintf(out, " (vCPU %" PRIu32 ")", input->end_value);
 	fputc('\n', out);
-	if (input->startup_vitrine_ns)
-		fprintf(out,
-			"CPU time from exec to the first KVM_RUN: %.3f ms in KVM, %.3f ms in Vitrine\n",
-			(double)input->startup_kvm_ns / 1e6,
-			(double)input->startup_vitrine_ns / 1e6);
+	print_cost(out, "exec to first KVM_RUN", input->startup_kvm_ns, input->startup_vitrine_ns);
+	print_cost(out, "last exit to the end", input->teardown_kvm_ns, input->teardown_vitrine_ns);
 	print_exits(out, input, t);
 	print_nobody(out, &t->sum);
 	print_windows(out, input);
@@ -256,6 +260,8 @@ static int print_json(FILE *out, const struct stats_input *input, const struct t
 	json_u64(&j, "run_ns", input->run_ns);
 	json_u64(&j, "startup_kvm_ns", input->startup_kvm_ns);
 	json_u64(&j, "startup_vitrine_ns", input->startup_vitrine_ns);
+	json_u64(&j, "teardown_kvm_ns", input->teardown_kvm_ns);
+	json_u64(&j, "teardown_vitrine_ns", input->teardown_vitrine_ns);
 	json_u64(&j, "vcpu_count", input->vcpu_count);
 	json_u64(&j, "exits_total", t->exits);
 	json_double(&j, "exits_per_second", t->exits_per_second);

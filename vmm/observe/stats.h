@@ -29,6 +29,8 @@ struct stats_input {
 	uint64_t run_ns;	 /* first KVM_RUN to the end */
 	uint64_t startup_kvm_ns; /* CPU time from exec to the first KVM_RUN: in KVM's ioctls, … */
 	uint64_t startup_vitrine_ns; /* … and the rest of it; both 0: not known */
+	uint64_t teardown_kvm_ns;    /* the same from the last exit until everything is closed */
+	uint64_t teardown_vitrine_ns;
 	enum vm_end end;
 	uint32_t end_value;	  /* as in vm_control.h */
 	const char *image;	  /* boot_report's description */

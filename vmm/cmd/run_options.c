@@ -110,7 +110,7 @@ void run_options_help(void)
 	      "  vitrine run -m 1G -c 4 /boot/vmlinuz --initrd rootfs.cpio --cmdline quiet\n"
 	      "  vitrine run --stats --cmdline test=all         the bundled guest's self-tests\n"
 	      "  vitrine run --flat16 --debug-exit hello.bin    16-bit code\n"
-	      "  vitrine run --gdb tcp:1234,wait                then: gdb -ex 'target remote :1234'\n",
+	      "  vitrine run --gdb tcp:1234,wait                then: gdb -ex 'target remote 127.0.0.1:1234'\n",
 	      stdout);
 }
 

@@ -16,9 +16,12 @@ static size_t parse_bytes(const char *digits, uint8_t code[CODE_BYTES_MAX])
 {
 	size_t count = 0;
 
-	while (count < CODE_BYTES_MAX && sscanf(digits, "%2hhx", &code[count]) == 1) {
-		count++;
-		digits += strnlen(digits, 2);
+	while (count < CODE_BYTES_MAX && *digits) {
+		char pair[3] = "";
+
+		memcpy(pair, digits, strnlen(digits, 2));
+		code[count++] = (uint8_t)strtoul(pair, NULL, 16);
+		digits += strlen(pair);
 	}
 	return count;
 }
@@ -43,7 +46,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	int bits = atoi(argv[1]);
+	unsigned long bits = strtoul(argv[1], NULL, 10);
 	cs_mode mode = bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
 	size_t size_bytes = parse_bytes(argv[4], code);
 

@@ -24,7 +24,10 @@ unit: unit-programs
 linux:
 	@scripts/linux-guest
 
-TEST_SCRIPTS := $(wildcard tests/guest/run-qemu tests/guest/run-terminal tests/guest/run-gdb)
+# Programs that print "ok NAME" and "not ok NAME" lines, with their arguments.
+TEST_SCRIPTS := tests/guest/run-qemu tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
+	'tests/sandbox/test-sandbox svm' tests/sandbox/test-linux-guest
+VTX_SCRIPTS := 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
 
 test:
 	@scripts/setup test
@@ -35,7 +38,10 @@ test:
 test-kvm: all
 	@tests/run kvm
 
-test-svm test-vtx: test-%: all linux
-	@tests/run $*
+test-svm: all linux
+	@tests/run svm
+
+test-vtx: all linux
+	@tests/run vtx script $(VTX_SCRIPTS)
 
 -include tests/fuzz/fuzz.mk

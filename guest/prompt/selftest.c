@@ -88,7 +88,8 @@ static void test_smp(void)
 	check(ticking, "each CPU has ticks of its own");
 }
 
-static void test_timer(void)
+/* Ticks in half a second, and how many it should have been. */
+static uint64_t count_ticks(uint64_t *due)
 {
 	const uint64_t ticks = cpu_this()->tick_count, start = clock_ns();
 	uint64_t took, more;
@@ -96,9 +97,20 @@ static void test_timer(void)
 	sleep_ns(500 * MS);
 	took = clock_ns() - start;
 	more = cpu_this()->tick_count - ticks;
+	*due = took * TICK_HZ / 1000000000;
 	print("         %lu ticks in %lu ms\n", more, took / MS);
-	check(more > 0 && more <= took * TICK_HZ / 1000000000 + 2, "ticks aren't too fast");
-	check(more >= took * TICK_HZ / 1000000000 / 4, "ticks aren't far too slow");
+	return more;
+}
+
+static void test_timer(void)
+{
+	uint64_t due, ticks = count_ticks(&due);
+
+	check(ticks > 0 && ticks <= due + 2, "ticks aren't too fast");
+	/* a host that stood still for a while has lost us some: it gets other chances */
+	for (unsigned tries = 1; ticks < due / 4 && tries < 3; tries++)
+		ticks = count_ticks(&due);
+	check(ticks >= due / 4, "ticks aren't far too slow");
 }
 
 static void test_kvmclock(void)

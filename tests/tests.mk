@@ -31,8 +31,8 @@ VTX_SCRIPTS := 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
 
 test:
 	@scripts/setup test
-	$(MAKE) all linux
-	$(MAKE) SAN=1 unit-programs
+	$(MAKE) -j$$(nproc) all linux
+	$(MAKE) -j$$(nproc) SAN=1 unit-programs
 	@tests/run build/san kvm svm script $(TEST_SCRIPTS)
 
 test-kvm: all

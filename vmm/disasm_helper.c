@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CODE_BYTES_MAX 256
 
@@ -16,9 +15,10 @@ static size_t parse_bytes(const char *digits, uint8_t code[CODE_BYTES_MAX])
 {
 	size_t count = 0;
 
-	while (count < CODE_BYTES_MAX && sscanf(digits, "%2hhx", &code[count]) == 1) {
-		count++;
-		digits += strnlen(digits, 2);
+	for (; count < CODE_BYTES_MAX && digits[0] && digits[1]; digits += 2) {
+		char pair[] = {digits[0], digits[1], '\0'};
+
+		code[count++] = (uint8_t)strtoul(pair, NULL, 16);
 	}
 	return count;
 }
@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	int bits = atoi(argv[1]);
+	unsigned long bits = strtoul(argv[1], NULL, 10);
 	cs_mode mode = bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
 	size_t size_bytes = parse_bytes(argv[4], code);
 

@@ -40,13 +40,31 @@ const char *console_name(void)
 	return use_hypercalls ? "hypercalls" : "UART";
 }
 
+/* The VMM takes a part, or nothing, while its own reader is slow. Returns how much it took in the end: all,
+ * or what came before an error. */
+static size_t write_by_hypercalls(size_t length)
+{
+	size_t done = 0;
+
+	while (done < length) {
+		const int64_t taken = hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(chunk) + done,
+						length - done);
+
+		if (taken < 0)
+			break;
+		if (!taken)
+			hypercall(HYPERCALL_YIELD, 0, 0);
+		done += (size_t)taken;
+	}
+	return done;
+}
+
 static void flush(size_t length)
 {
-	if (!length)
-		return;
-	if (use_hypercalls && hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(chunk), length) >= 0)
-		return;
-	serial_write(chunk, length);
+	const size_t done = use_hypercalls ? write_by_hypercalls(length) : 0;
+
+	if (done < length)
+		serial_write(chunk + done, length - done);
 }
 
 static void write_locked(const char *text, size_t length)

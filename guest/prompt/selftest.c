@@ -26,6 +26,7 @@
 #include "guest/user/syscall.h"
 
 #define MS ((uint64_t)1000000)
+#define SMP_ROUNDS 200
 
 static unsigned passed, failed;
 
@@ -66,7 +67,7 @@ static void test_boot(void)
 
 static void test_smp(void)
 {
-	bool all = true, distinct = true, ticking = true;
+	bool all = true, distinct = true, ticking = false;
 	uint64_t before[CPU_MAX];
 
 	for (unsigned i = 0; i < machine.cpu_count; i++) {
@@ -77,9 +78,13 @@ static void test_smp(void)
 	}
 	check(smp_online_count() == machine.cpu_count && all, "all CPUs are online");
 	check(distinct && lapic_id() == cpu_this()->apic_id, "APIC IDs are distinct, and ours");
-	sleep_ns(500 * MS);
-	for (unsigned i = 0; i < machine.cpu_count; i++)
-		ticking = ticking && cpu_at(i)->tick_count > before[i];
+	/* Many vCPUs on one slow processor take turns: each gets its time, but not within a tick. */
+	for (unsigned round = 0; !ticking && round < SMP_ROUNDS; round++) {
+		sleep_ns(100 * MS);
+		ticking = true;
+		for (unsigned i = 0; i < machine.cpu_count; i++)
+			ticking = ticking && cpu_at(i)->tick_count > before[i];
+	}
 	check(ticking, "each CPU has ticks of its own");
 }
 

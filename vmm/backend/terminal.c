@@ -34,7 +34,8 @@ static void fatal_signal(int number)
 
 static void restore_on_fatal_signals(void)
 {
-	static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+	static const int fatal[] = {SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,	SIGABRT, SIGSYS,
+				    SIGQUIT, SIGTRAP, SIGALRM, SIGUSR2, SIGXCPU, SIGXFSZ};
 	struct sigaction action = {.sa_handler = fatal_signal, .sa_flags = (int)SA_RESETHAND};
 	struct sigaction old;
 
@@ -56,6 +57,7 @@ int terminal_raw(int fd)
 	raw.c_oflag |= OPOST; /* the VMM's own messages end in a bare \n */
 	saved_fd = fd;
 	restore_on_fatal_signals();
+	signal(SIGTTOU, SIG_IGN); /* giving it back from the background must not stop us */
 	atexit(terminal_restore);
 	atomic_store(&is_raw, true);
 	if (tcsetattr(fd, TCSANOW, &raw) < 0) {

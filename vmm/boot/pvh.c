@@ -15,6 +15,8 @@
 #include "memory_map.h"
 #include "pvh.h"
 
+#define FDT_BASE_BYTES 4096u
+#define FDT_CPU_BYTES 128u
 #define PVH_MODULE_MAX 2
 
 /* Everything that hvm_start_info points to, in one page of guest memory. */
@@ -87,8 +89,15 @@ static int write_start_info(struct load *load, uint64_t fdt_bytes)
 /* Written for every ELF kernel; its address is part of abi/memory_map.h. */
 static int write_fdt(struct load *load, uint64_t *fdt_bytes)
 {
-	void *buf = gmem_slice(load->mem, GPA_FDT, FDT_MAX_BYTES);
-	int used = buf ? board_build_fdt(load->board, buf, FDT_MAX_BYTES) : -ENOSPC;
+	const struct board *board = load->board;
+	size_t room = FDT_BASE_BYTES + strlen(board->cmdline) + FDT_CPU_BYTES * board->cpu_count;
+	void *buf;
+	int used;
+
+	/* libfdt clears all the room it is given: pages that a small tree does not need. */
+	room = room < FDT_MAX_BYTES ? room : FDT_MAX_BYTES;
+	buf = gmem_slice(load->mem, GPA_FDT, room);
+	used = buf ? board_build_fdt(board, buf, room) : -ENOSPC;
 
 	if (used < 0)
 		return boot_fail(load->error, used, NULL, "the device tree does not fit its place");

@@ -110,7 +110,7 @@ void run_options_help(void)
 	      "  vitrine run -m 1G -c 4 /boot/vmlinuz --initrd rootfs.cpio --cmdline quiet\n"
 	      "  vitrine run --stats --cmdline test=all         the bundled guest's self-tests\n"
 	      "  vitrine run --flat16 --debug-exit hello.bin    16-bit code\n"
-	      "  vitrine run --gdb tcp:1234,wait                then: gdb -ex 'target remote :1234'\n",
+	      "  vitrine run --gdb tcp:1234,wait                then: gdb -ex 'target remote 127.0.0.1:1234'\n",
 	      stdout);
 }
 
@@ -221,6 +221,21 @@ static bool take(int option, const char *value, struct run_options *o)
 	}
 }
 
+static bool check_together(const struct run_options *options)
+{
+	const char *problem = NULL;
+
+	if (options->flat16 && !options->image)
+		problem = "--flat16 needs an IMAGE: a file of 16-bit code";
+	else if (options->firmware && !options->flat16)
+		problem = "--firmware has a meaning together with --flat16 only";
+	else if (options->flat16 && options->cmdline[0])
+		problem = "--cmdline has no meaning for a flat 16-bit program";
+	if (problem)
+		fprintf(stderr, "vitrine run: %s\n", problem);
+	return !problem;
+}
+
 enum run_parse run_options_parse(int argc, char **argv, struct run_options *options)
 {
 	int option;
@@ -244,9 +259,5 @@ enum run_parse run_options_parse(int argc, char **argv, struct run_options *opti
 	for (; optind < argc; optind++)
 		if (!set_image(argv[optind], options))
 			return RUN_PARSE_ERROR;
-	if (options->flat16 && !options->image) {
-		fprintf(stderr, "vitrine run: --flat16 needs an IMAGE: a file of 16-bit code\n");
-		return RUN_PARSE_ERROR;
-	}
-	return RUN_PARSE_OK;
+	return check_together(options) ? RUN_PARSE_OK : RUN_PARSE_ERROR;
 }

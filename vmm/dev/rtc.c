@@ -119,16 +119,42 @@ static int decode_hour(const struct rtc *rtc, uint8_t byte)
 
 /* --- time of day ------------------------------------------------------------------------------- */
 
+static bool is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* As gmtime_r(), which would look for the host's time zone first: a file, and 30 KiB of library. */
+static struct tm calendar(int64_t seconds)
+{
+	int days = (int)(seconds / 86400), of_day = (int)(seconds % 86400), year = 1970, month = 0;
+
+	struct tm tm = {.tm_sec = of_day % 60,
+			.tm_min = of_day / 60 % 60,
+			.tm_hour = of_day / 3600,
+			.tm_wday = (days + 4) % 7}; /* 1970 began with a Thursday */
+
+	for (; days >= 365 + is_leap(year); year++)
+		days -= 365 + is_leap(year);
+
+	const int month_days[] = {31, 28 + is_leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	for (; days >= month_days[month]; month++)
+		days -= month_days[month];
+	tm.tm_year = year - 1900;
+	tm.tm_mon = month;
+	tm.tm_mday = days + 1;
+	return tm;
+}
+
 static void take_snapshot(struct rtc *rtc)
 {
-	time_t seconds;
 	struct tm tm;
 
 	if (rtc->cmos[REGISTER_B] & B_SET)
 		return; /* the guest is writing the time: it stands still */
 	rtc->snapshot_ns = guest_clock_ns(rtc);
-	seconds = (time_t)(rtc->snapshot_ns / NS_PER_SECOND);
-	gmtime_r(&seconds, &tm);
+	tm = calendar(rtc->snapshot_ns / NS_PER_SECOND);
 	rtc->cmos[SECONDS] = encode(rtc, tm.tm_sec);
 	rtc->cmos[MINUTES] = encode(rtc, tm.tm_min);
 	rtc->cmos[HOURS] = encode_hour(rtc, tm.tm_hour);

@@ -89,7 +89,8 @@ static int listen_tcp(uint16_t port, struct gdb_listener *listener)
 		return listener->fd;
 	/* Port 0 means any: say which it has become. */
 	getsockname(listener->fd, (struct sockaddr *)&address, &size);
-	snprintf(listener->remote, sizeof(listener->remote), ":%u", ntohs(address.sin_port));
+	snprintf(listener->remote, sizeof(listener->remote), "127.0.0.1:%u",
+		 ntohs(address.sin_port));
 	return 0;
 }
 

@@ -114,14 +114,14 @@ static int close_gate(struct vm *vm, enum vm_gate gate)
 	struct timespec limit;
 	int err = 0;
 
-	clock_gettime(CLOCK_REALTIME, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += STOP_LIMIT_S;
 	atomic_store(&vm->gate, gate);
 	vm->only = -1;
 	pthread_cond_broadcast(&vm->changed);
 	kick_all(vm);
 	while (!all_stand(vm) && !err)
-		err = pthread_cond_timedwait(&vm->changed, &vm->lock, &limit);
+		err = pthread_cond_clockwait(&vm->changed, &vm->lock, CLOCK_MONOTONIC, &limit);
 	return -err;
 }
 

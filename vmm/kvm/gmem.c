@@ -171,3 +171,10 @@ uint64_t gmem_size(const struct gmem *mem)
 		sum += mem->region[i].size_bytes;
 	return sum;
 }
+
+void gmem_use_huge_pages(const struct gmem *mem, bool on)
+{
+	for (unsigned i = 0; i < mem->region_count; i++)
+		madvise(mem->region[i].hva, mem->region[i].size_bytes,
+			on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}

@@ -35,6 +35,10 @@ enum gmem_backing {
 int gmem_create(struct gmem *mem, uint64_t size_bytes, enum gmem_backing backing);
 void gmem_destroy(struct gmem *mem);
 
+/* Whether pages touched from now on are huge ones (as after gmem_create()) or small ones. For anonymous
+ * RAM; a wish that the host may not grant. */
+void gmem_use_huge_pages(const struct gmem *mem, bool on);
+
 /* Copy from / to guest memory; the span may not leave RAM. 0 or -EFAULT (nothing was copied). */
 int gmem_read(const struct gmem *mem, uint64_t gpa, void *dst, size_t len_bytes);
 int gmem_write(const struct gmem *mem, uint64_t gpa, const void *src, size_t len_bytes);

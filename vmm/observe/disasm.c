@@ -86,8 +86,8 @@ int disasm_print(FILE *out, const char *indent, unsigned bits, uint64_t address,
 {
 	char bits_text[8], address_text[24], line_text[16], digits[2 * CODE_BYTES_MAX + 1] = "";
 	char *argv[] = {HELPER, bits_text, address_text, line_text, digits, NULL};
-	int read_fd, lines, status;
-	pid_t pid;
+	int read_fd = -1, lines, status;
+	pid_t pid = -1;
 
 	snprintf(bits_text, sizeof(bits_text), "%u", bits);
 	snprintf(address_text, sizeof(address_text), "0x%" PRIx64, address);

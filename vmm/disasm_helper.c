@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CODE_BYTES_MAX 256
 
@@ -16,12 +15,10 @@ static size_t parse_bytes(const char *digits, uint8_t code[CODE_BYTES_MAX])
 {
 	size_t count = 0;
 
-	while (count < CODE_BYTES_MAX && *digits) {
-		char pair[3] = "";
+	for (; count < CODE_BYTES_MAX && digits[0] && digits[1]; digits += 2) {
+		char pair[] = {digits[0], digits[1], '\0'};
 
-		memcpy(pair, digits, strnlen(digits, 2));
 		code[count++] = (uint8_t)strtoul(pair, NULL, 16);
-		digits += strlen(pair);
 	}
 	return count;
 }

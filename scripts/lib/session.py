@@ -133,7 +133,7 @@ class Conversation:
 
     def _exchange(self, process):
         """Waits for frames, input and the deadline until the status has come."""
-        self.selector = selectors.DefaultSelector()
+        self.selector = selectors.PollSelector()  # epoll refuses files and /dev/null as standard input
         self.selector.register(process.stdout, selectors.EVENT_READ)
         while self.status is None:
             left_s = None if self.deadline is None else self.deadline - time.monotonic()

@@ -327,7 +327,7 @@ static void test_specs(void **state)
 	}
 	assert_int_equal(gdb_listen("tcp:0,wait", &first, err, sizeof(err)), 0);
 	assert_true(first.wait);
-	snprintf(spec, sizeof(spec), "tcp%s", first.remote);
+	snprintf(spec, sizeof(spec), "tcp%s", strrchr(first.remote, ':'));
 	assert_true(gdb_listen(spec, &second, err, sizeof(err)) < 0);
 	assert_non_null(strstr(err, "the port is in use"));
 	gdb_listener_close(&first);

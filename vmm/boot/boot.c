@@ -21,7 +21,7 @@
 
 static int open_elf(struct boot_image *image, struct boot_error *error)
 {
-	const uint8_t *bytes = image_file_map(&image->file, IMAGE_FILE_HEADERS, error);
+	const uint8_t *bytes = image_file_map(&image->file, error);
 	const char *path = image->file.path;
 	struct elf_image *elf = &image->elf;
 	int err;

@@ -72,11 +72,10 @@ int image_file_read(const struct image_file *file, uint64_t offset, void *dst, u
 	return err ? boot_fail(error, err, file->path, "cannot read: %s", strerror(-err)) : 0;
 }
 
-const uint8_t *image_file_map(const struct image_file *file, enum image_file_use use,
-			      struct boot_error *error)
+/* Not populated: that costs more per page than faults do, which map 16 pages each. */
+const uint8_t *image_file_map(const struct image_file *file, struct boot_error *error)
 {
-	int flags = MAP_PRIVATE | (use == IMAGE_FILE_WHOLE ? MAP_POPULATE : 0);
-	void *bytes = mmap(NULL, file->size_bytes, PROT_READ, flags, file->fd, 0);
+	void *bytes = mmap(NULL, file->size_bytes, PROT_READ, MAP_PRIVATE, file->fd, 0);
 
 	if (bytes != MAP_FAILED)
 		return bytes;

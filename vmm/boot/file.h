@@ -30,9 +30,7 @@ int image_file_read(const struct image_file *file, uint64_t offset, void *dst, u
 
 /* The whole file, read-only; image_file_unmap() ends it. NULL with error filled in. Whoever
  * truncates a file that is being booted gets what they ask for: SIGBUS; the guest cannot. */
-enum image_file_use { IMAGE_FILE_HEADERS, IMAGE_FILE_WHOLE /* touch all pages at once */ };
-const uint8_t *image_file_map(const struct image_file *file, enum image_file_use use,
-			      struct boot_error *error);
+const uint8_t *image_file_map(const struct image_file *file, struct boot_error *error);
 void image_file_unmap(const struct image_file *file, const uint8_t *bytes);
 
 /* Was it written to since it was opened? 0, or -EBUSY with error filled in. */

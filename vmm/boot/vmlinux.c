@@ -259,7 +259,7 @@ static int unpack_and_place(struct placing *p)
 static int place_from_image(struct placing *p)
 {
 	const struct boot_image *image = p->load->image;
-	const uint8_t *bytes = image_file_map(&image->file, IMAGE_FILE_WHOLE, p->load->error);
+	const uint8_t *bytes = image_file_map(&image->file, p->load->error);
 	int err = -ENOENT;
 
 	if (!bytes)

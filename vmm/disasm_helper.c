@@ -55,5 +55,7 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; i < count; i++)
 		print_instruction(&insn[i]);
+	cs_free(insn, count);
+	cs_close(&handle);
 	return 0;
 }

@@ -356,33 +356,6 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 	return error ? fail(VITRINE_EXIT_HOST, strerror(-error)) : 0;
 }
 
-static int status_of_debug_exit(uint32_t value)
-{
-	if (value > 0x7f)
-		fprintf(stderr,
-			"vitrine: the guest ended with %u (0x%x), more than a status can hold: only its "
-			"low 7 bits are kept\n",
-			value, value);
-	return (int)((value & 0x7f) << 1) | 1;
-}
-
-static int status_of(struct run *run, enum vm_end end, uint32_t value)
-{
-	switch (end) {
-	case VM_END_POWEROFF: return VITRINE_EXIT_OK;
-	case VM_END_USER_QUIT: return VITRINE_EXIT_OK;
-	case VM_END_DEBUG_EXIT: return status_of_debug_exit(value);
-	case VM_END_RESET: return VITRINE_EXIT_RESET;
-	case VM_END_TRIPLE_FAULT: return VITRINE_EXIT_TRIPLE_FAULT;
-	case VM_END_PANIC: return fail(VITRINE_EXIT_PANIC, "the guest panicked");
-	case VM_END_TIMEOUT:
-		fprintf(stderr, "vitrine: the guest was still running after %g s (--timeout)\n",
-			run->options.timeout_ms / 1000.0);
-		return VITRINE_EXIT_TIMEOUT;
-	default: return VITRINE_EXIT_HOST;
-	}
-}
-
 /* A guest that resets itself in the very moment of the user's wish to end it, or instead of powering off,
  * does not live on. */
 static enum vm_end end_of_cycle(const struct run *run, enum vm_end end)
@@ -407,7 +380,7 @@ static int run_cycles(struct run *run)
 			break;
 		end = end_of_cycle(run, end);
 		if (end != VM_END_RESET || run->options.no_reboot) {
-			status = status_of(run, end, value);
+			status = run_exit_status(&run->options, end, value);
 			break;
 		}
 		machine_destroy(run->machine);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/cmd.h"
+
 static void add_counters(struct vcpu_counters *sum, const struct vcpu_counters *part)
 {
 	for (unsigned i = 0; i < EXIT_REASON_COUNT; i++)
@@ -83,4 +85,33 @@ void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_en
 
 	stats_print(json ? stdout : stderr, &input, json);
 	kvm_stats_free(&report->kvm);
+}
+
+static int status_of_debug_exit(uint32_t value)
+{
+	if (value > 0x7f)
+		fprintf(stderr,
+			"vitrine: the guest ended with %u (0x%x), more than a status can hold: only its "
+			"low 7 bits are kept\n",
+			value, value);
+	return (int)((value & 0x7f) << 1) | 1;
+}
+
+int run_exit_status(const struct run_options *options, enum vm_end end, uint32_t value)
+{
+	switch (end) {
+	case VM_END_POWEROFF: return VITRINE_EXIT_OK;
+	case VM_END_USER_QUIT: return VITRINE_EXIT_OK;
+	case VM_END_DEBUG_EXIT: return status_of_debug_exit(value);
+	case VM_END_RESET: return VITRINE_EXIT_RESET;
+	case VM_END_TRIPLE_FAULT: return VITRINE_EXIT_TRIPLE_FAULT;
+	case VM_END_PANIC:
+		fputs("vitrine: the guest panicked\n", stderr);
+		return VITRINE_EXIT_PANIC;
+	case VM_END_TIMEOUT:
+		fprintf(stderr, "vitrine: the guest was still running after %g s (--timeout)\n",
+			options->timeout_ms / 1000.0);
+		return VITRINE_EXIT_TIMEOUT;
+	default: return VITRINE_EXIT_HOST;
+	}
 }

@@ -10,6 +10,7 @@
 
 #include "board/board.h"
 #include "board/machine.h"
+#include "cmd/run_options.h"
 #include "kvm/stats_fd.h"
 #include "observe/counters.h"
 #include "observe/stats.h"
@@ -33,5 +34,8 @@ void run_report_gather(struct run_report *report, struct machine *machine, uint6
 /* Text to standard error, JSON to standard output. Frees what was gathered. */
 void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_end end,
 		      uint32_t value, bool json);
+
+/* The process's exit status for a VM that ended this way; says what needs saying about it. */
+int run_exit_status(const struct run_options *options, enum vm_end end, uint32_t value);
 
 #endif

@@ -44,7 +44,11 @@ int vcpu_create(struct vm *vm, unsigned index)
 
 		vm->tsc_hz = khz > 0 ? (uint64_t)khz * 1000 : 0;
 	}
-	return vcpu_set_cpuid(vcpu);
+	int err = vcpu_set_cpuid(vcpu);
+
+	if (err < 0)
+		vcpu_destroy(vcpu);
+	return err;
 }
 
 void vcpu_destroy(struct vcpu *vcpu)

@@ -293,7 +293,7 @@ static inline struct rig *rig_new(const struct blob *image, uint64_t memory_byte
 	rig->options.image_path = rig->path;
 	rig->board = (struct board){.memory_bytes = memory_bytes,
 				    .cpu_count = 2,
-				    .serial = true,
+
 				    .cmdline = "console=ttyS0 quiet"};
 	if (gmem_create(&rig->mem, memory_bytes, GMEM_ANONYMOUS))
 		abort();

@@ -25,7 +25,6 @@ struct board {
 	unsigned cpu_count;
 	enum board_irqchip irqchip;
 	bool debug_exit;     /* --debug-exit: isa-debug-exit is there */
-	bool serial;	     /* false with --serial none: the UART stays, nobody listens */
 	const char *cmdline; /* final command line, never NULL */
 	uint64_t initrd_gpa; /* 0 size: none */
 	uint64_t initrd_bytes;

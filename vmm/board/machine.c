@@ -59,7 +59,6 @@ static int create_vm(struct machine *machine, char *err, size_t err_size)
 		.firmware = machine->setup.firmware,
 		.cpu_count = machine->board.cpu_count,
 		.split_irqchip = machine->board.irqchip == BOARD_IRQCHIP_SPLIT,
-		.verbose = machine->setup.verbose,
 	};
 
 	return vm_create(&setup, &machine->vm, err, err_size);

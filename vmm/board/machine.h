@@ -26,7 +26,6 @@ struct machine_setup {
 	struct console *console;
 	struct trace *trace;
 	bool hugepages;
-	bool verbose;
 	void (*ended)(void *ctx); /* any thread: a request to end or reset the VM was made */
 	void *ctx;
 };

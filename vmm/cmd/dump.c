@@ -251,7 +251,6 @@ int cmd_dump(int argc, char **argv)
 		.cpu = "host",
 		.board = {.memory_bytes = 256ULL << 20,
 			  .cpu_count = 1,
-			  .serial = true,
 			  .cmdline = "",
 			  .hypercall_gpa = GPA_HYPERCALL_PAGE,
 			  .hypercall_features = HYPERCALL_FEATURE_CONSOLE |

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend/console.h"
@@ -25,6 +24,7 @@
 #include "cmd/run_report.h"
 #include "gdb/stub.h"
 #include "kvm/cpuid.h"
+#include "loop/clock.h"
 #include "loop/loop.h"
 #include "memory_map.h"
 #include "observe/trace.h"
@@ -264,7 +264,6 @@ static struct machine_setup machine_setup(struct run *run)
 			  .cpu_count = run->options.cpu_count,
 			  .irqchip = run->options.irqchip,
 			  .debug_exit = run->options.debug_exit,
-			  .serial = strcmp(run->options.serial, "none") != 0,
 			  .cmdline = run->cmdline},
 		.image = run->image,
 		.firmware = run->firmware,
@@ -273,7 +272,6 @@ static struct machine_setup machine_setup(struct run *run)
 		.console = run->console,
 		.trace = run->trace,
 		.hugepages = run->options.hugepages,
-		.verbose = run->options.verbose,
 		.ended = machine_ended,
 		.ctx = run,
 	};
@@ -299,14 +297,6 @@ static bool host_can_run(struct run *run)
 
 	return !vm_is_deprivileged(machine_vm(run->machine)) ||
 	       (kind != BOOT_BZIMAGE && kind != BOOT_PVH_ELF);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* The vCPUs stand afterwards; if one can't be made to, the process ends here. */
@@ -344,7 +334,7 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 	if (run->options.dry_run)
 		return 0;
 	gdb_attach_vm(run->gdb, machine_vm(run->machine));
-	uint64_t begin_ns = now_ns();
+	uint64_t begin_ns = clock_read_ns(CLOCK_MONOTONIC);
 	error = machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err));
 	if (error) {
 		gdb_detach_vm(run->gdb);
@@ -352,7 +342,7 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 	}
 	error = loop_run(run->loop);
 	*end = vm_control_pending(machine_control(run->machine), value);
-	stop_machine(run, now_ns() - begin_ns);
+	stop_machine(run, clock_read_ns(CLOCK_MONOTONIC) - begin_ns);
 	return error ? fail(VITRINE_EXIT_HOST, strerror(-error)) : 0;
 }
 

@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
+#include "loop/clock.h"
 
 static void add_counters(struct vcpu_counters *sum, const struct vcpu_counters *part)
 {
@@ -37,14 +37,6 @@ static void add_windows(struct run_report *report, const struct bus *bus)
 	report->window_count = at;
 }
 
-static uint64_t process_cpu_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void run_report_gather(struct run_report *report, struct machine *machine, uint64_t run_ns)
 {
 	struct vm *vm = machine_vm(machine);
@@ -59,7 +51,7 @@ void run_report_gather(struct run_report *report, struct machine *machine, uint6
 		report->startup = vm_startup_cost(vm);
 	report->boot = *machine_boot_report(machine);
 	report->run_ns += run_ns;
-	report->last_exit_ns = process_cpu_ns();
+	report->last_exit_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_end end,
@@ -72,8 +64,8 @@ void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_en
 		.startup_kvm_ns = report->startup.kvm_ns,
 		.startup_vitrine_ns = report->startup.process_ns - report->startup.kvm_ns,
 		.teardown_kvm_ns = report->teardown_kvm_ns,
-		.teardown_vitrine_ns = process_cpu_ns() - report->last_exit_ns -
-				       report->teardown_kvm_ns,
+		.teardown_vitrine_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID) -
+				       report->last_exit_ns - report->teardown_kvm_ns,
 		.end = end,
 		.end_value = value,
 		.image = report->boot.description,

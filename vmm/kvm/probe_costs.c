@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "kvm/probe_box.h"
+#include "loop/clock.h"
 
 #define NS_PER_MS 1000000ull
 #define SAMPLE_MAX 1000
@@ -67,14 +68,6 @@ struct probe_figure probe_figure_of(uint64_t *sample_ns, uint32_t count)
 	return (struct probe_figure){sample_ns[0], sample_ns[count / 2], count};
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
 void probe_speed_child(const void *ctx, void *result)
 {
 	unsigned ring = *(const unsigned *)ctx;
@@ -86,10 +79,10 @@ void probe_speed_child(const void *ctx, void *result)
 	if (box_create(&box, 1, false) || box_enter_long(&box, box_spin, ring) ||
 	    box_set_alarm(&box, 0, SPEED_MS))
 		return;
-	start = now_ns();
+	start = clock_read_ns(CLOCK_MONOTONIC);
 	if (box_run(&box, 0) != -EINTR)
 		return;
-	start = now_ns() - start;
+	start = clock_read_ns(CLOCK_MONOTONIC) - start;
 	if (ioctl(box.vcpu_fd[0], KVM_GET_REGS, &regs) == 0)
 		out->per_s = (uint64_t)(2.0 * 1e9 * (double)regs.rcx / (double)start);
 }
@@ -97,15 +90,15 @@ void probe_speed_child(const void *ctx, void *result)
 /* Samples of "KVM_RUN until the expected exit", in the caller's array; less than that: an error. */
 static uint32_t sample_exits(struct box *box, uint32_t exit_reason, uint64_t *sample_ns)
 {
-	uint64_t end = now_ns() + SERIES_MS * NS_PER_MS, last, now;
+	uint64_t end = clock_read_ns(CLOCK_MONOTONIC) + SERIES_MS * NS_PER_MS, last, now;
 	uint32_t count = 0;
 
 	if (box_run(box, 0)) /* the first one faults pages in */
 		return 0;
-	for (last = now_ns(); count < SAMPLE_MAX && last < end; last = now) {
+	for (last = clock_read_ns(CLOCK_MONOTONIC); count < SAMPLE_MAX && last < end; last = now) {
 		if (box_run(box, 0) || box->run[0]->exit_reason != exit_reason)
 			return 0;
-		now = now_ns();
+		now = clock_read_ns(CLOCK_MONOTONIC);
 		sample_ns[count++] = now - last;
 	}
 	return count;
@@ -207,12 +200,12 @@ static uint64_t sample_wake(const struct box *box, int event_fd)
 
 	nanosleep(&asleep, NULL);
 	*seen = 0;
-	start = now_ns();
+	start = clock_read_ns(CLOCK_MONOTONIC);
 	if (eventfd_write(event_fd, 1))
 		return 0;
 	do {
 		sched_yield(); /* there may be one CPU only */
-		now = now_ns();
+		now = clock_read_ns(CLOCK_MONOTONIC);
 	} while (!*seen && now - start < WAKE_LIMIT_MS * NS_PER_MS);
 	return *seen ? now - start : 0;
 }
@@ -250,20 +243,20 @@ static bool start_up_round(struct start_up_samples *s, unsigned i)
 	bool ok;
 
 	box.kvm_fd = box_open();
-	t[0] = now_ns();
+	t[0] = clock_read_ns(CLOCK_MONOTONIC);
 	box.vm_fd = ioctl(box.kvm_fd, KVM_CREATE_VM, 0);
-	t[1] = now_ns();
+	t[1] = clock_read_ns(CLOCK_MONOTONIC);
 	ok = box.vm_fd >= 0 && ioctl(box.vm_fd, KVM_CREATE_IRQCHIP, 0) == 0;
-	t[2] = now_ns();
+	t[2] = clock_read_ns(CLOCK_MONOTONIC);
 	box.vcpu_fd[0] = ok ? ioctl(box.vm_fd, KVM_CREATE_VCPU, 0) : -1;
-	t[3] = now_ns();
+	t[3] = clock_read_ns(CLOCK_MONOTONIC);
 	s->vm[i] = t[1] - t[0];
 	s->irqchip[i] = t[2] - t[1];
 	s->vcpu[i] = t[3] - t[2];
 	box.vcpu_count = box.vcpu_fd[0] >= 0;
-	t[0] = now_ns();
+	t[0] = clock_read_ns(CLOCK_MONOTONIC);
 	box_destroy(&box);
-	s->tear_down[i] = now_ns() - t[0];
+	s->tear_down[i] = clock_read_ns(CLOCK_MONOTONIC) - t[0];
 	return box.vcpu_count;
 }
 
@@ -271,7 +264,7 @@ void probe_start_up_child(const void *ctx, void *result)
 {
 	struct probe_start_up *out = result;
 	struct start_up_samples s;
-	uint64_t end = now_ns() + START_UP_MS * NS_PER_MS;
+	uint64_t end = clock_read_ns(CLOCK_MONOTONIC) + START_UP_MS * NS_PER_MS;
 	uint32_t n = 0;
 
 	(void)ctx;
@@ -279,7 +272,7 @@ void probe_start_up_child(const void *ctx, void *result)
 		if (!start_up_round(&s, n))
 			return;
 		n++;
-	} while (n < START_UP_ROUNDS && now_ns() < end);
+	} while (n < START_UP_ROUNDS && clock_read_ns(CLOCK_MONOTONIC) < end);
 	*out = (struct probe_start_up){probe_figure_of(s.vm, n), probe_figure_of(s.irqchip, n),
 				       probe_figure_of(s.vcpu, n), probe_figure_of(s.tear_down, n)};
 }
@@ -295,10 +288,10 @@ void probe_split_irqchip_child(const void *ctx, void *result)
 	for (int kvm_fd = box_open(); n < START_UP_ROUNDS; n++) {
 		int vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 
-		start = now_ns();
+		start = clock_read_ns(CLOCK_MONOTONIC);
 		if (vm_fd < 0 || ioctl(vm_fd, KVM_ENABLE_CAP, &cap) < 0)
 			return;
-		sample_ns[n] = now_ns() - start;
+		sample_ns[n] = clock_read_ns(CLOCK_MONOTONIC) - start;
 		close(vm_fd);
 	}
 	*out = probe_figure_of(sample_ns, n);

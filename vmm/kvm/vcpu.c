@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kvm/vm_internal.h"
+#include "loop/clock.h"
 #include "memory_map.h"
 
 #define FINISH_ROUNDS_MAX 64
@@ -65,14 +65,6 @@ unsigned vcpu_index(const struct vcpu *vcpu)
 const struct vcpu_counters *vcpu_get_counters(const struct vcpu *vcpu)
 {
 	return &vcpu->counters;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static bool is_rom(const struct vm *vm, uint64_t gpa)
@@ -213,12 +205,12 @@ static bool serve_exit(struct vcpu *vcpu)
 	bool goes_on;
 
 	exit.rip = vcpu->run->s.regs.regs.rip;
-	exit.start_ns = now_ns(); /* also for the report of a later failure */
+	exit.start_ns = clock_read_ns(CLOCK_MONOTONIC); /* also for the report of a later failure */
 	goes_on = handle_exit(vcpu, &exit);
 	vcpu->counters.exits[exit.reason]++;
 	vcpu->last_exit = exit;
 	if (trace) {
-		exit.end_ns = now_ns();
+		exit.end_ns = clock_read_ns(CLOCK_MONOTONIC);
 		trace_write(trace, &exit);
 	}
 	return goes_on;
@@ -255,11 +247,8 @@ void vcpu_finish_exit(struct vcpu *vcpu)
 /* CPU time until here is what starting up cost; the boot processor's thread notes it. */
 static void note_startup_cost(struct vm *vm)
 {
-	struct timespec now;
-
-	vm->start_ns = now_ns();
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	vm->startup_cost.process_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	vm->start_ns = clock_read_ns(CLOCK_MONOTONIC);
+	vm->startup_cost.process_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
 	vm->startup_cost.kvm_ns = vm->setup_kvm_ns;
 }
 

@@ -17,32 +17,24 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kvm/probe.h"
 #include "kvm/stats_fd.h"
 #include "kvm/vm_internal.h"
+#include "loop/clock.h"
 #include "memory_map.h"
 
 #define KVM_DEVICE "/dev/kvm"
 
-static uint64_t cpu_time_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 int kvm_setup_ioctl(struct vm *vm, int fd, unsigned long request, void *argument)
 {
-	uint64_t begin = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t begin = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	int result = ioctl(fd, request, argument);
 
 	if (result < 0)
 		result = -errno;
-	vm->setup_kvm_ns += cpu_time_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
+	vm->setup_kvm_ns += clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 	return result;
 }
 
@@ -265,14 +257,14 @@ uint64_t vm_destroy(struct vm *vm)
 	if (!vm)
 		return 0;
 	hypercall_teardown(vm);
-	begin_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID);
+	begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vcpu_destroy(&vm->vcpu[i]);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)
 		close(vm->kvm_fd);
-	kvm_ns = cpu_time_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
+	kvm_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
 	if (vm->rom)
 		munmap(vm->rom, FIRMWARE_BYTES);
 	pthread_cond_destroy(&vm->changed);

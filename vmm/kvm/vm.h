@@ -36,7 +36,6 @@ struct vm_setup {
 	const uint8_t *firmware; /* FIRMWARE_BYTES of ROM at the reset vector; NULL: none */
 	unsigned cpu_count;
 	bool split_irqchip; /* LAPICs in KVM, IOAPIC ours; else all of it in KVM, with PIC and PIT */
-	bool verbose;
 };
 
 /* Opens /dev/kvm and makes a VM with its vCPUs; none of them runs yet. 0 or -errno, then with one line

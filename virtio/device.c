@@ -261,8 +261,8 @@ void virtio_write_config(struct virtio_device *vdev, unsigned offset, const void
 		uint8_t mask = vdev->config_writable[offset + i];
 		uint8_t byte = ((const uint8_t *)src)[i];
 
-		vdev->config[offset + i] =
-			(uint8_t)((vdev->config[offset + i] & ~mask) | (byte & mask));
+		vdev->config[offset + i] = (uint8_t)((vdev->config[offset + i] & ~mask) |
+						     (byte & mask));
 	}
 	if (vdev->model->config_written && offset < vdev->config_bytes)
 		vdev->model->config_written(vdev, offset, len_bytes);

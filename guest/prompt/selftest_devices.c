@@ -60,7 +60,7 @@ static void test_pattern(check_function *check, struct block_device *disk, struc
 	check(disk_check_pattern(disk, range, SEED_FIRST), "and read back");
 	check(disk_write_pattern(disk, range, SEED_SECOND), "another one too");
 	if (disk->restart)
-		check(disk->restart(disk), "its queue is reset, where that was negotiated");
+		check(disk->restart(disk), "its queue is reset");
 	check(disk_check_pattern(disk, range, SEED_SECOND), "and read back");
 }
 

@@ -115,8 +115,6 @@ static bool restart(struct block_device *disk)
 {
 	struct virtio_blk *blk = disk->context;
 
-	if (!(blk->device->negotiated & VIRTIO_F_RING_RESET))
-		return true;
 	return !blk->busy && virtio_queue_restart(blk->device, 0);
 }
 
@@ -145,7 +143,7 @@ void virtio_blk_attach(struct virtio_device *device)
 		.read_only = device->negotiated & F_READ_ONLY,
 		.submit = submit,
 		.complete = complete,
-		.restart = restart,
+		.restart = device->negotiated & VIRTIO_F_RING_RESET ? restart : NULL,
 		.describe = describe,
 		.context = blk,
 	};

@@ -363,6 +363,16 @@ struct vm_control *machine_control(struct machine *machine)
 	return &machine->control;
 }
 
+struct device *machine_device(const struct machine *machine, unsigned index)
+{
+	return index < machine->device_count ? machine->device[index] : NULL;
+}
+
+struct pci_function *machine_pci_function(const struct machine *machine, unsigned slot)
+{
+	return pci_host_function(machine->pci_host, slot);
+}
+
 const struct boot_report *machine_boot_report(const struct machine *machine)
 {
 	return &machine->report;

@@ -22,7 +22,7 @@
 
 #define VIRTQ_SIZE_MAX 1024
 #define VIRTQ_DEPTH_BUCKETS 12	 /* chains in flight at a pop: 1, 2–3, 4–7, … */
-#define VIRTQ_LATENCY_BUCKETS 24 /* pop to publish, powers of two of 64 TSC ticks */
+#define VIRTQ_LATENCY_BUCKETS 24 /* pop to push: below 64 TSC ticks, 128, 256, … */
 
 /* Why a queue broke; virtq_fault_text() has the words. */
 enum virtq_fault {
@@ -52,8 +52,8 @@ struct virtq_config {
 /* Always on; written by the queue's own thread, read by others as a snapshot that may be torn. */
 struct virtq_counters {
 	uint64_t requests;	   /* chains popped */
-	uint64_t bytes;		   /* of their buffers that were read or written; by the device */
-	uint64_t kicks;		   /* notifications that arrived */
+	uint64_t bytes;		   /* of all device-readable buffers, and those written */
+	uint64_t kicks;		   /* notifications that arrived; incremented by who takes them */
 	uint64_t kicks_suppressed; /* chains found while the driver was told not to notify */
 	uint64_t interrupts;
 	uint64_t interrupts_suppressed; /* publishes that the driver wanted to hear nothing of */
@@ -84,13 +84,14 @@ struct virtq_position {
 
 struct virtq;
 
-/* mem is borrowed. -ENOMEM. size_max <= VIRTQ_SIZE_MAX is what the transport shows as the largest. */
+/* mem is borrowed. size_max is what the transport shows as the largest. 0, -ENOMEM, -EINVAL (size_max is 0
+ * or beyond VIRTQ_SIZE_MAX). */
 int virtq_create(const struct gmem *mem, uint16_t size_max, struct virtq **out);
 void virtq_destroy(struct virtq *q); /* NULL is fine */
 
 /* Begins with an empty ring at config, with the negotiated features (the bits of abi/virtio_ring.h).
- * chain_max: descriptors that one chain may have. 0, -EINVAL: size or alignment
- * (§2.7, §2.8), -EFAULT: not in RAM. */
+ * chain_max: buffers that one chain may have. 0, -EINVAL: size or alignment
+ * (§2.7, §2.8), -EFAULT: not in RAM, -ENOMEM. A live queue is stopped first. */
 int virtq_start(struct virtq *q, const struct virtq_config *config, uint64_t features,
 		uint16_t chain_max);
 
@@ -100,14 +101,14 @@ bool virtq_is_live(const struct virtq *q);
 
 /* Takes the next available chain. 1: *chain is filled in; 0: there is none; -EPROTO: the queue is broken,
  * virtq_fault() says why. A chain must be pushed exactly once, in any order (with IN_ORDER
- * negotiated the queue holds back what is early, §2.7.11). */
+ * negotiated the queue holds back what is early, §2.7.9, §2.8.8). */
 int virtq_pop(struct virtq *q, struct virtq_chain *chain);
 
 /* Gives the last popped chain back, as if never popped: only directly after its virtq_pop(). */
 void virtq_unpop(struct virtq *q, const struct virtq_chain *chain);
 
-/* Marks a chain as used with written_bytes put into its device-writable buffers; bytes_counted is for the
- * counters. The driver does not see it before virtq_publish(). */
+/* Marks a chain as used with written_bytes put into its device-writable buffers (from their beginning on,
+ * §2.7.8.2). The driver does not see it before virtq_publish(). */
 void virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t written_bytes);
 
 /* Lets the driver see all that was pushed. True: it wants an interrupt now. */
@@ -125,7 +126,14 @@ uint16_t virtq_size_max(const struct virtq *q);
 enum virtq_fault virtq_fault(const struct virtq *q);
 const char *virtq_fault_text(enum virtq_fault fault);
 struct virtq_counters *virtq_counters(struct virtq *q);
+
+/* Where to go on: exact when nothing is in flight and all is published. */
 struct virtq_position virtq_position(const struct virtq *q);
+
+/* Goes on from a position that somebody else left off at, with kicks enabled. After virtq_start(), nothing
+ * in flight. A back end that hands back only avail (VHOST_GET_VRING_BASE) has drained: used is the
+ * same. 0, -EINVAL: not live, chains in flight, or an index beyond a packed ring. */
+int virtq_set_position(struct virtq *q, struct virtq_position position);
 
 /* Bytes from or to a chain's buffers, from byte offset of the device-readable (device-writable) part on.
  * Returns how many there were, at most len_bytes. */

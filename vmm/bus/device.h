@@ -58,6 +58,7 @@ struct device {
 struct device_ops {
 	const char *name;   /* of the model: "16550a" */
 	size_t state_bytes; /* size of the device's own struct, which starts with struct device */
+	bool unlocked; /* takes its locks itself: the bus does not take dev->lock */
 
 	/* Takes a zeroed state into power-on state. 0 or -errno; after an error destroy() is not called. */
 	int (*realize)(struct device *dev, const struct device_setup *setup);

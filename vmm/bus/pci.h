@@ -10,6 +10,7 @@
 #ifndef VITRINE_BUS_PCI_H
 #define VITRINE_BUS_PCI_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -57,8 +58,10 @@ struct msix;
 
 struct pci_bar {
 	enum bus_space space;
-	uint32_t size_bytes; /* power of two, >= 16; 0: no such BAR */
-	uint64_t base;	     /* where it answers now; 0: nowhere */
+	uint32_t size_bytes;   /* power of two, >= 16; 0: no such BAR */
+	_Atomic uint64_t base; /* where it answers now; 0: nowhere. Any thread may look */
+	uint64_t reads;	       /* accesses so far; dev.lock */
+	uint64_t writes;
 };
 
 /* Identity and hooks; constant. */
@@ -84,8 +87,9 @@ struct pci_function {
 	uint8_t writable[PCI_CONFIG_BYTES]; /* bits that the guest may write */
 	struct pci_bar bar[PCI_BAR_COUNT];
 	unsigned next_capability; /* offset of the next free byte for one */
-	bool intx_level;
-	struct msix *msix; /* NULL: has none */
+	bool intx_level;	  /* what the device wants of INTA# */
+	bool intx_asserted;	  /* what the bridge was told */
+	struct msix *msix;	  /* NULL: has none */
 };
 
 /* In realize(), in this order: init, BARs, capabilities, and the machine attaches it afterwards. Device IDs that
@@ -119,6 +123,8 @@ int msix_create(struct pci_function *fn, unsigned bar, unsigned vector_count,
 void msix_destroy(struct pci_function *fn);
 uint64_t msix_read(struct pci_function *fn, uint64_t offset, unsigned width);
 void msix_write(struct pci_function *fn, uint64_t offset, unsigned width, uint64_t value);
+/* After a write to the configuration space: the capability's control word may have changed. */
+void msix_config_written(struct pci_function *fn, unsigned offset, unsigned width);
 bool msix_is_enabled(const struct pci_function *fn);
 /* The eventfd that interrupts through this vector, for whoever signals it; -1: no such vector. While the
  * vector is masked a signal waits in it. */

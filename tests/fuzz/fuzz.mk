@@ -42,3 +42,16 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_GDB_SRC)
+
+# make fuzz-ide   the IDE controller, with its lists in memory; run build/fuzz/fuzz_ide -max_len=2048 -max_total_time=600
+FUZZ_IDE_SRC := tests/fuzz/fuzz_ide.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/dev/pci_host.c vmm/kvm/gmem.c \
+	$(wildcard vmm/dev/ide*.c)
+
+.PHONY: fuzz-ide
+fuzz-ide: build/fuzz/fuzz_ide
+
+build/fuzz/fuzz_ide: $(FUZZ_IDE_SRC) $(wildcard vmm/dev/ide*.h tests/unit/*fake.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_IDE_SRC)

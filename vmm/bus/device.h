@@ -72,6 +72,13 @@ struct device_ops {
 	void (*write)(struct device *dev, unsigned region, uint64_t offset, unsigned width,
 		      uint64_t value);
 
+	/* Optional: count accesses to the same address one after the other (INS, OUTS), lowest element of data
+	 * first. False: this register has no such thing, nothing was done; then each comes by itself. */
+	bool (*read_string)(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+			    void *data, unsigned count);
+	bool (*write_string)(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+			     const void *data, unsigned count);
+
 	/* The register's name in its specification, for traces ("LSR"); NULL where there is none. */
 	const char *(*register_name)(unsigned region, uint64_t offset, bool is_write);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "cmd/disk_options.h"
+#include "dev/ide.h"
 #include "virtio/blk.h"
 #include "virtio_ring.h"
 
@@ -28,6 +29,8 @@ struct disk {
 struct devices {
 	struct disk disk[DISK_MAX];
 	unsigned disk_count;
+	struct ide_options ide; /* one controller for all IDE disks */
+	unsigned ide_count;
 	struct board_plugin plugin[BOARD_PLUGIN_MAX];
 	char name[BOARD_PLUGIN_MAX][NAME_BYTES];
 	unsigned plugin_count;
@@ -99,6 +102,35 @@ static int plug_virtio(struct devices *devices, const char *kind, unsigned numbe
 	return 0;
 }
 
+/* The next place on the cables; the controller comes with the first drive. */
+static int plug_ide(struct devices *devices, struct disk *disk, char *err, size_t err_size)
+{
+	unsigned number = devices->ide_count;
+	struct board_plugin *plugin;
+
+	if (number == IDE_DRIVE_MAX) {
+		snprintf(err, err_size, "IDE has room for %d drives; use model=virtio for the rest",
+			 IDE_DRIVE_MAX);
+		return -ENOSPC;
+	}
+	devices->ide_count++;
+	devices->ide.drive[number].block = disk->block;
+	devices->ide.drive[number].cdrom = disk->options.model == DISK_MODEL_CDROM;
+	devices->ide.drive[number].dma = disk->options.model != DISK_MODEL_IDE_PIO;
+	devices->ide.drive[number].serial = disk->options.id;
+	if (number > 0)
+		return 0;
+	plugin = add_plugin(devices, "ide", 0, err, err_size);
+	if (!plugin)
+		return -ENOSPC;
+	plugin->plug = BOARD_PLUG_PCI;
+	plugin->ops = &ide_ops;
+	plugin->options = &devices->ide;
+	plugin->window = board_ide_window;
+	plugin->window_count = BOARD_IDE_WINDOWS;
+	return 0;
+}
+
 static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, char *err,
 		     size_t err_size)
 {
@@ -114,6 +146,8 @@ static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count
 
 	if (error)
 		return error;
+	if (disk->options.model != DISK_MODEL_VIRTIO)
+		return plug_ide(devices, disk, err, err_size);
 	if (!queues)
 		queues = mmio ? 1 : cpu_count < QUEUES_DEFAULT_MAX ? cpu_count : QUEUES_DEFAULT_MAX;
 	disk->virtio = (struct virtio_blk_options){

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from . import level1
 from .common import Failure
-from .kernel import debian_cloud_kernel
+from .kernel import debian_kernel
 
 TIMED_OUT = 124  # as timeout(1) says it
 ICOUNT_TRIES = 4
@@ -32,6 +32,7 @@ class Job:
     files: list = field(default_factory=list)    # (path here, path inside)
     outputs: list = field(default_factory=list)  # (path inside, path here)
     env: list = field(default_factory=list)      # "NAME=VALUE"
+    modules: list = field(default_factory=list)  # kernel modules to load, by name
     memory_mb: int = 2048
     cpus: int = 1
     timeout_s: float = 0                         # 0: none; with icount: of each try
@@ -58,7 +59,7 @@ def run(job, engine, sink, note=lambda text: None):
     """Runs JOB; its output goes to sink("O" or "E", bytes) as it comes, or, with icount, when a try
     has succeeded. Returns (exit status, number of tries)."""
     engine.check(job)
-    kernel = debian_cloud_kernel()
+    kernel = debian_kernel()
     tries = ICOUNT_TRIES if job.icount else 1
     limit_s = job.timeout_s or (ICOUNT_TIMEOUT_S if job.icount else 0)
     for attempt in range(1, tries + 1):
@@ -84,7 +85,7 @@ def _make_initrd(job, engine, kernel, folder):
     with open(path, "wb") as file:
         base = level1.base(kernel).read_bytes()
         file.write(base + bytes(-len(base) % 4))
-        file.write(level1.additions(job, engine.KVM_MODULE, _terminal_size()))
+        file.write(level1.additions(job, kernel, engine.KVM_MODULE, _terminal_size()))
     return path
 
 

@@ -36,6 +36,7 @@ class Job:
     memory_mb: int = 2048
     cpus: int = 1
     timeout_s: float = 0                         # 0: none; with icount: of each try
+    quiet_s: float = 0                           # 0: none; so long without output is a hang
     interactive: bool = False
     verbose: bool = False
     icount: bool = False
@@ -71,7 +72,7 @@ def run(job, engine, sink, note=lambda text: None):
             try:
                 status = conversation.hold(engine, kernel, initrd, folder, attempt)
             except TimeoutError:
-                note(f"no end after {limit_s:g} s, try {attempt} of {tries}")
+                note(f"hung in try {attempt} of {tries}")
                 status = TIMED_OUT
                 if attempt < tries:
                     continue
@@ -150,6 +151,8 @@ class Conversation:
         data = os.read(process.stdout.fileno(), 65536)
         if not data:
             raise Ended
+        if self.job.quiet_s:
+            self.deadline = time.monotonic() + self.job.quiet_s
         self.buffer += data
         while len(self.buffer) >= 5:
             kind, length = struct.unpack_from("<cI", self.buffer)

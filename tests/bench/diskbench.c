@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 256, SETTLE_US = 50000 };
+enum { DEPTH_MAX = 256, SETTLE_US = 50000, HUGE_BYTES = 2 << 20 };
 
 struct work {
 	int fd;
@@ -68,7 +68,9 @@ static void reap(struct work *work)
 
 static void prepare(struct work *work, struct iocb *control)
 {
-	void *buffer = aligned_alloc(4096, work->block_bytes);
+	/* On 2 MiB: a large block is one huge page's, hence one segment, in every run. */
+	size_t alignment = work->block_bytes < HUGE_BYTES / 2 ? 4096 : HUGE_BYTES;
+	void *buffer = aligned_alloc(alignment, (work->block_bytes + alignment - 1) & -alignment);
 
 	if (!buffer)
 		err(1, "memory");

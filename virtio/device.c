@@ -77,6 +77,12 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 	return 0;
 }
 
+void virtio_remove_queues(struct virtio_device *vdev)
+{
+	while (vdev->queue_count > 0)
+		destroy_queue(vdev->queue[--vdev->queue_count]);
+}
+
 int virtio_device_create(const struct virtio_model *model, const char *name,
 			 const struct device_setup *setup, uint64_t ring_features,
 			 struct virtio_device **out)
@@ -92,8 +98,7 @@ int virtio_device_create(const struct virtio_model *model, const char *name,
 	vdev->main_loop = setup->loop;
 	err = model->realize(vdev, setup);
 	if (err) {
-		for (unsigned i = 0; i < vdev->queue_count; i++)
-			destroy_queue(vdev->queue[i]);
+		virtio_remove_queues(vdev);
 		free(vdev);
 		return err;
 	}
@@ -190,8 +195,7 @@ void virtio_device_destroy(struct virtio_device *vdev)
 	reset(vdev);
 	if (vdev->model->destroy)
 		vdev->model->destroy(vdev);
-	for (unsigned i = 0; i < vdev->queue_count; i++)
-		destroy_queue(vdev->queue[i]);
+	virtio_remove_queues(vdev);
 	free(vdev);
 }
 

@@ -119,6 +119,9 @@ struct virtio_device {
 int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t chain_max,
 		     struct loop *loop);
 
+/* Takes all queues away, where a model's loops go before the device does: in destroy(). */
+void virtio_remove_queues(struct virtio_device *vdev);
+
 static inline bool virtio_has(const struct virtio_device *vdev, unsigned feature)
 {
 	return vdev->features >> feature & 1;

@@ -66,14 +66,20 @@ struct loop *loop_thread_loop(struct loop_thread *thread)
 	return thread->loop;
 }
 
+void loop_thread_stop(struct loop_thread *thread)
+{
+	if (!thread || !thread->started)
+		return;
+	loop_stop(thread->loop);
+	pthread_join(thread->thread, NULL);
+	thread->started = false;
+}
+
 void loop_thread_destroy(struct loop_thread *thread)
 {
 	if (!thread)
 		return;
-	if (thread->started) {
-		loop_stop(thread->loop);
-		pthread_join(thread->thread, NULL);
-	}
+	loop_thread_stop(thread);
 	loop_destroy(thread->loop);
 	free(thread);
 }

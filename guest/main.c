@@ -61,7 +61,7 @@ static void memory_init(void)
 /* What the command line asks for, once all is up. */
 static _Noreturn void act(void)
 {
-	char name[32];
+	char name[64];
 
 	if (machine_option("test", name, sizeof(name)))
 		power_exit(selftest_run(name));

@@ -245,8 +245,8 @@ static int prepare(struct run *run)
 		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.dry_run)
 		return 0;
-	if (console_open(run->options.serial, run->loop, &keys, &run->console, err, sizeof(err)) <
-	    0)
+	if (console_open("--serial", run->options.serial, run->loop, &keys, &run->console, err,
+			 sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.gdb &&
 	    gdb_open(run->options.gdb, run->loop, &run->gdb, err, sizeof(err)) < 0)

@@ -18,7 +18,9 @@
 #define PVPANIC_PANICKED 1
 #define PORT_PCI_ADDRESS 0xcf8 /* 4 ports: PCI configuration address, 32-bit accesses only */
 #define PORT_PCI_DATA 0xcfc    /* 4 ports: PCI configuration data */
-#define PORT_ACPI_PM 0x600     /* 16 ports: PM1a event +0, PM1a control +4, PM timer +8 */
+#define PORT_PCI_WINDOW 0xc000 /* BARs of PCI functions */
+#define PORT_PCI_WINDOW_SIZE 0x4000
+#define PORT_ACPI_PM 0x600 /* 16 ports: PM1a event +0, PM1a control +4, PM timer +8 */
 #define PORT_ACPI_RESET \
 	0x610 /* reset +0 (value 1), sleep control +1, sleep status +2, GED event +4 */
 #define IRQ_ACPI_SCI 9

@@ -15,7 +15,7 @@ $(B)/tests/unit/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libvitrine.a
 .SECONDARY: $(UNIT_SRC:%.c=$(B)/obj/%.o)
 
 .PHONY: unit unit-programs test test-kvm test-svm test-vtx linux
-unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm
+unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm $(B)/vitrine-slirp
 
 unit: unit-programs
 	@tests/run --build $(B) unit

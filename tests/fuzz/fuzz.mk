@@ -42,3 +42,18 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_GDB_SRC)
+
+# make fuzz-virtq-split fuzz-virtq-packed   a hostile driver against a virtqueue; run build/fuzz/fuzz_virtq_split -max_total_time=660
+FUZZ_VIRTQ_SRC := tests/fuzz/fuzz_virtq.c vmm/kvm/gmem.c $(wildcard virtio/queue*.c)
+
+.PHONY: fuzz-virtq-split fuzz-virtq-packed
+fuzz-virtq-split: build/fuzz/fuzz_virtq_split
+fuzz-virtq-packed: build/fuzz/fuzz_virtq_packed
+build/fuzz/fuzz_virtq_split: FUZZ_FORMAT := 0
+build/fuzz/fuzz_virtq_packed: FUZZ_FORMAT := '(1ULL<<34)'
+
+build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wildcard virtio/queue*.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -DFUZZ_FORMAT=$(FUZZ_FORMAT) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_VIRTQ_SRC)

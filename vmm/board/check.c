@@ -30,6 +30,8 @@ bool board_has(const struct board *board, const struct board_device *entry)
 	case BOARD_WITH_KERNEL_IRQCHIP: return board->irqchip == BOARD_IRQCHIP_KERNEL;
 	case BOARD_WITH_SPLIT_IRQCHIP: return board->irqchip == BOARD_IRQCHIP_SPLIT;
 	case BOARD_WITH_DEBUG_EXIT: return board->debug_exit;
+	case BOARD_WITH_PCI: return board_has_pci(board);
+	case BOARD_WITHOUT_PCI: return !board_has_pci(board);
 	}
 	return false;
 }
@@ -130,7 +132,24 @@ int board_check_table(const struct board *board, const struct board_device *tabl
 	return err;
 }
 
+static int check_plugins(const struct board *board, struct board_fault *why)
+{
+	struct board_place place;
+
+	for (unsigned i = 0; i < board->plugin_count; i++)
+		if (board_place_plugin(board, i, &place) < 0)
+			return fault(why, "there is no %s left for %s",
+				     board->plugin[i].plug == BOARD_PLUG_VIRTIO_MMIO ? "interrupt"
+										     : "PCI slot",
+				     board->plugin[i].name);
+	return 0;
+}
+
 int board_check(const struct board *board, struct board_fault *why)
 {
+	int err = check_plugins(board, why);
+
+	if (err)
+		return err;
 	return board_check_table(board, board_table, board_table_count, why);
 }

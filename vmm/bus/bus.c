@@ -75,6 +75,12 @@ const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_
 	*value = ones(width);
 	if (!window)
 		return NULL;
+	if (window->dev->ops->unlocked) {
+		__atomic_fetch_add(&window->reads, 1, __ATOMIC_RELAXED);
+		*value &= window->dev->ops->read(window->dev, window->region, addr - window->base,
+						 width);
+		return window;
+	}
 	pthread_mutex_lock(&window->dev->lock);
 	window->reads++;
 	*value &= window->dev->ops->read(window->dev, window->region, addr - window->base, width);
@@ -89,6 +95,12 @@ const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64
 
 	if (!window)
 		return NULL;
+	if (window->dev->ops->unlocked) {
+		__atomic_fetch_add(&window->writes, 1, __ATOMIC_RELAXED);
+		window->dev->ops->write(window->dev, window->region, addr - window->base, width,
+					value & ones(width));
+		return window;
+	}
 	pthread_mutex_lock(&window->dev->lock);
 	window->writes++;
 	window->dev->ops->write(window->dev, window->region, addr - window->base, width,

@@ -19,6 +19,7 @@ struct console;
 struct device;
 struct vm_control;
 struct board;
+struct wiring;
 
 /* An interrupt input of the board (a GSI). set_level() may be called from any thread, also with the
  * device's lock held; it never blocks on another device. A default-initialised line is unconnected. */
@@ -37,12 +38,14 @@ static inline void irq_line_set(const struct irq_line *line, bool level)
 /* What realize() is given. Pointers live at least as long as the device. Those a test does not need
  * may be NULL; a device checks for what it cannot do without. */
 struct device_setup {
-	struct loop *loop;	    /* timers and file descriptors (loop/loop.h) */
-	const struct gmem *mem;	    /* guest RAM */
-	struct vm_control *control; /* ends or resets the VM (bus/vm_control.h) */
-	struct console *console;    /* for serial devices (backend/console.h) */
-	const struct board *board;  /* the machine's parameters (board/board.h) */
-	struct irq_line irq;	    /* as in the board table */
+	struct loop *loop;	     /* timers and file descriptors (loop/loop.h) */
+	const struct gmem *mem;	     /* guest RAM */
+	struct vm_control *control;  /* ends or resets the VM (bus/vm_control.h) */
+	struct console *console;     /* for serial devices (backend/console.h) */
+	const struct board *board;   /* the machine's parameters (board/board.h) */
+	struct irq_line irq;	     /* as in the board table */
+	const struct wiring *wiring; /* doorbells and interrupts by eventfd (bus/wiring.h) */
+	const void *options;	     /* of this model: what the command line said of it */
 };
 
 /* The part of a device that everybody knows; first member of each device's own struct. */
@@ -55,6 +58,7 @@ struct device {
 struct device_ops {
 	const char *name;   /* of the model: "16550a" */
 	size_t state_bytes; /* size of the device's own struct, which starts with struct device */
+	bool unlocked; /* takes its locks itself: the bus does not take dev->lock */
 
 	/* Takes a zeroed state into power-on state. 0 or -errno; after an error destroy() is not called. */
 	int (*realize)(struct device *dev, const struct device_setup *setup);

@@ -109,15 +109,10 @@ void gmem_destroy(struct gmem *mem)
 void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len_bytes)
 {
 	for (unsigned i = 0; i < mem->region_count; i++) {
-		const struct gmem_region *region = &mem->region[i];
+		void *hva = gmem_region_slice(&mem->region[i], gpa, len_bytes);
 
-		if (gpa < region->gpa || gpa - region->gpa >= region->size_bytes)
-			continue;
-
-		uint64_t offset = gpa - region->gpa;
-
-		return len_bytes && len_bytes <= region->size_bytes - offset ? region->hva + offset
-									     : NULL;
+		if (hva)
+			return hva;
 	}
 	return NULL;
 }

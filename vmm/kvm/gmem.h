@@ -48,6 +48,17 @@ int gmem_zero(const struct gmem *mem, uint64_t gpa, size_t len_bytes);
  * len_bytes is 0. The guest may write it at any time: copy before checking. */
 void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len_bytes);
 
+/* The same for one region: for those who know where the last span was, and likely the next one is. */
+static inline void *gmem_region_slice(const struct gmem_region *region, uint64_t gpa,
+				      uint64_t len_bytes)
+{
+	uint64_t offset = gpa - region->gpa; /* below the region: wraps to beyond its size */
+
+	if (offset >= region->size_bytes || !len_bytes || len_bytes > region->size_bytes - offset)
+		return NULL;
+	return region->hva + offset;
+}
+
 /* First address behind the highest RAM region; total RAM. */
 uint64_t gmem_end(const struct gmem *mem);
 uint64_t gmem_size(const struct gmem *mem);

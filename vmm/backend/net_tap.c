@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+
+#include "backend/net_kinds.h"
+
+int net_tap_open(struct net *net, const struct net_options *options, char *err, size_t err_size)
+{
+	(void)net, (void)options;
+	snprintf(err, err_size, "--net tap: not yet");
+	return -ENOSYS;
+}

@@ -70,3 +70,16 @@ build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wi
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -DFUZZ_FORMAT=$(FUZZ_FORMAT) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_VIRTQ_SRC)
+
+# make fuzz-net   the same over frames from other VMs; run build/fuzz/fuzz_net -max_len=8192 -max_total_time=600
+FUZZ_NET_SRC := tests/fuzz/fuzz_net.c $(wildcard vmm/backend/net*.c) vmm/cmd/net_options.c \
+	vmm/cmd/keyvals.c vmm/cmd/paths.c vmm/loop/loop.c
+
+.PHONY: fuzz-net
+fuzz-net: build/fuzz/fuzz_net
+
+build/fuzz/fuzz_net: $(FUZZ_NET_SRC) $(wildcard vmm/backend/net*.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_NET_SRC)

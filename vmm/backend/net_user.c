@@ -20,7 +20,7 @@
 #include "backend/net_socket.h"
 #include "slirp/protocol.h"
 
-#define MTU_DEFAULT 65520 /* whole TCP segments in one frame; libslirp takes up to 65521 */
+#define MTU_DEFAULT 32768 /* two segments fit the 64 KiB window that libslirp offers: one is on its way */
 #define SOCKET_BYTES (1 << 20)
 #define REPLY_TIMEOUT_S 20
 

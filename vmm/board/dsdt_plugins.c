@@ -62,13 +62,17 @@ static void add_interrupt_wiring(struct aml *aml, const struct board *board)
 	aml_end(aml, table);
 }
 
-/* Ports of functions that are no BAR's lie behind the bridge, too: Linux gives the IDE function none else. */
+/* Ports of functions that are no BAR's lie behind the bridge, too: Linux gives the IDE function none else. Whole
+ * dwords, as it takes no window of a single port. */
 static void add_fixed_windows(struct aml *aml, const struct board *board)
 {
 	for (unsigned i = 0; i < board->plugin_count; i++)
-		for (unsigned j = 0; j < board->plugin[i].window_count; j++)
-			aml_resource_io_range(aml, (uint16_t)board->plugin[i].window[j].base,
-					      (uint16_t)board->plugin[i].window[j].size_bytes);
+		for (unsigned j = 0; j < board->plugin[i].window_count; j++) {
+			const struct board_window *window = &board->plugin[i].window[j];
+
+			aml_resource_io_range(aml, (uint16_t)(window->base & ~3u),
+					      (uint16_t)((window->size_bytes + 3) & ~3u));
+		}
 }
 
 static void add_pci_root(struct aml *aml, const struct board *board)

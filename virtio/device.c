@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "observe/counters.h"
 
 static void ring(int fd)
 {
@@ -77,6 +78,12 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 	return 0;
 }
 
+void virtio_remove_queues(struct virtio_device *vdev)
+{
+	while (vdev->queue_count > 0)
+		destroy_queue(vdev->queue[--vdev->queue_count]);
+}
+
 int virtio_device_create(const struct virtio_model *model, const char *name,
 			 const struct device_setup *setup, uint64_t ring_features,
 			 struct virtio_device **out)
@@ -92,8 +99,7 @@ int virtio_device_create(const struct virtio_model *model, const char *name,
 	vdev->main_loop = setup->loop;
 	err = model->realize(vdev, setup);
 	if (err) {
-		for (unsigned i = 0; i < vdev->queue_count; i++)
-			destroy_queue(vdev->queue[i]);
+		virtio_remove_queues(vdev);
 		free(vdev);
 		return err;
 	}
@@ -190,8 +196,7 @@ void virtio_device_destroy(struct virtio_device *vdev)
 	reset(vdev);
 	if (vdev->model->destroy)
 		vdev->model->destroy(vdev);
-	for (unsigned i = 0; i < vdev->queue_count; i++)
-		destroy_queue(vdev->queue[i]);
+	virtio_remove_queues(vdev);
 	free(vdev);
 }
 
@@ -241,6 +246,33 @@ void virtio_write_status(struct virtio_device *vdev, uint8_t value)
 	atomic_fetch_or(&vdev->status, added);
 	if (added & VIRTIO_STATUS_DRIVER_OK)
 		start(vdev);
+}
+
+_Static_assert(VIRTQ_DEPTH_BUCKETS == QUEUE_DEPTH_BUCKETS, "depth histogram");
+_Static_assert(VIRTQ_LATENCY_BUCKETS == QUEUE_LATENCY_BUCKETS, "latency histogram");
+
+bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out)
+{
+	const struct virtq_counters *from;
+
+	if (index >= vdev->queue_count)
+		return false;
+	from = virtq_counters(vdev->queue[index]->ring);
+	*out = (struct queue_counters){
+		.requests = from->requests,
+		.bytes = from->bytes,
+		.kicks = from->kicks,
+		.kicks_suppressed = from->kicks_suppressed,
+		.interrupts = from->interrupts,
+		.interrupts_suppressed = from->interrupts_suppressed,
+	};
+	memcpy(out->depth, from->depth, sizeof(out->depth));
+	memcpy(out->latency, from->latency, sizeof(out->latency));
+	if (vdev->model->queue_name)
+		vdev->model->queue_name(vdev, index, out->name, sizeof(out->name));
+	else
+		snprintf(out->name, sizeof(out->name), "queue %u", index);
+	return true;
 }
 
 /* --- configuration space, §2.5 */

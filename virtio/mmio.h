@@ -18,9 +18,8 @@ extern const struct device_ops virtio_mmio_ops;
 struct board_plugin;
 struct virtio_mmio_options {
 	const struct board_plugin *plugin;
-	uint64_t gpa;  /* of the register page */
-	void *page;    /* VIRTIO_MMIO_PAGE_BYTES, page-aligned, zeroed; outlives the device */
-	bool readable; /* the guest reads the page without an exit */
+	uint64_t gpa; /* of the register page */
+	void *page;   /* VIRTIO_MMIO_PAGE_BYTES, page-aligned, zeroed; outlives the device */
 };
 
 struct virtio_device;

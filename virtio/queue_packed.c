@@ -92,6 +92,7 @@ void virtq_packed_unpop(struct virtq *q, uint16_t slots)
 		q->avail_wrap = !q->avail_wrap;
 	}
 	q->avail_next -= slots;
+	q->was_woken = true; /* so that kicks_suppressed does not count it twice */
 }
 
 /* A used descriptor overwrites one that was popped (§2.8.6). The driver reads them in ring order, so

@@ -58,3 +58,31 @@ build/fuzz/fuzz_e1000 build/fuzz/fuzz_ne2000: build/fuzz/fuzz_%: tests/fuzz/fuzz
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread -ffunction-sections -Wl,--gc-sections \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ \
 		tests/fuzz/fuzz_$*.c $(wildcard vmm/dev/$**.c) $(FUZZ_NIC_SRC)
+
+# make fuzz-ide   the IDE controller, with its lists in memory; run build/fuzz/fuzz_ide -max_len=2048 -max_total_time=600
+FUZZ_IDE_SRC := tests/fuzz/fuzz_ide.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/dev/pci_host.c vmm/kvm/gmem.c \
+	$(wildcard vmm/dev/ide*.c)
+
+.PHONY: fuzz-ide
+fuzz-ide: build/fuzz/fuzz_ide
+
+build/fuzz/fuzz_ide: $(FUZZ_IDE_SRC) $(wildcard vmm/dev/ide*.h tests/unit/*fake.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_IDE_SRC)
+
+# make fuzz-virtq-split fuzz-virtq-packed   a hostile driver against a virtqueue; run build/fuzz/fuzz_virtq_split -max_total_time=660
+FUZZ_VIRTQ_SRC := tests/fuzz/fuzz_virtq.c vmm/kvm/gmem.c $(wildcard virtio/queue*.c)
+
+.PHONY: fuzz-virtq-split fuzz-virtq-packed
+fuzz-virtq-split: build/fuzz/fuzz_virtq_split
+fuzz-virtq-packed: build/fuzz/fuzz_virtq_packed
+build/fuzz/fuzz_virtq_split: FUZZ_FORMAT := 0
+build/fuzz/fuzz_virtq_packed: FUZZ_FORMAT := '(1ULL<<34)'
+
+build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wildcard virtio/queue*.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -DFUZZ_FORMAT=$(FUZZ_FORMAT) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_VIRTQ_SRC)

@@ -25,7 +25,7 @@ struct net;
 enum net_kind { NET_USER, NET_TAP, NET_SWITCH };
 enum net_vhost { NET_VHOST_AUTO, NET_VHOST_OFF, NET_VHOST_ON };
 
-/* Strings are borrowed until net_open() returns. */
+/* Pointers are borrowed until net_open() returns. */
 struct net_options {
 	enum net_kind kind;
 	const char *ifname;	 /* tap: NULL: the kernel chooses */
@@ -37,6 +37,8 @@ struct net_options {
 	unsigned mtu;	      /* 0: the back end's own */
 	uint8_t mac[6];
 	const char *helper; /* user: path of vitrine-slirp */
+	const struct net
+		*with; /* user: an open one whose helper process this one shares, or NULL */
 };
 
 enum net_offload {

@@ -68,7 +68,7 @@ struct loop *loop_thread_loop(struct loop_thread *thread)
 
 void loop_thread_stop(struct loop_thread *thread)
 {
-	if (!thread->started)
+	if (!thread || !thread->started)
 		return;
 	loop_stop(thread->loop);
 	pthread_join(thread->thread, NULL);

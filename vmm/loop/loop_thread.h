@@ -14,10 +14,10 @@ int loop_thread_create(const char *name, struct loop_thread **out);
 int loop_thread_start(struct loop_thread *thread);
 struct loop *loop_thread_loop(struct loop_thread *thread);
 
-/* Ends the thread; its loop is still there, for those who hang in it to get out. */
+/* Ends the thread; its loop, and what hangs in it, stays. Once, or not at all; NULL is fine. */
 void loop_thread_stop(struct loop_thread *thread);
 
-/* Ends the thread, if it still runs, and frees the loop: nothing of it runs any more afterwards. NULL is fine. */
+/* Ends the thread and frees the loop: nothing of it runs any more afterwards. NULL is fine. */
 void loop_thread_destroy(struct loop_thread *thread);
 
 #endif

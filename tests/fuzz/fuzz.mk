@@ -2,7 +2,7 @@
 # make fuzz-dev   libFuzzer over the devices (clang); run build/fuzz/fuzz_dev -max_total_time=120
 
 FUZZ_DEV_SRC := tests/fuzz/fuzz_dev.c vmm/bus/device.c vmm/bus/vm_control.c \
-	$(filter-out vmm/dev/host_clock.c,$(wildcard vmm/dev/*.c))
+	$(filter-out vmm/dev/host_clock.c vmm/dev/e1000%.c vmm/dev/ne2000%.c,$(wildcard vmm/dev/*.c))
 
 .PHONY: fuzz-dev
 fuzz-dev: build/fuzz/fuzz_dev
@@ -42,6 +42,22 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_GDB_SRC)
+
+# make fuzz-nic   the network cards; run build/fuzz/fuzz_e1000, build/fuzz/fuzz_ne2000 -max_total_time=600
+FUZZ_NIC_SRC := vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/kvm/gmem.c vmm/dev/pci_host.c \
+	vmm/dev/inet_sum.c
+FUZZ_NIC_HDR := $(wildcard vmm/dev/*.h tests/unit/*fake.h tests/unit/e1000_fixture.h)
+
+.PHONY: fuzz-nic
+fuzz-nic: build/fuzz/fuzz_e1000 build/fuzz/fuzz_ne2000
+
+build/fuzz/fuzz_e1000 build/fuzz/fuzz_ne2000: build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard vmm/dev/e1000*.c \
+	vmm/dev/ne2000*.c) $(FUZZ_NIC_SRC) $(FUZZ_NIC_HDR)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread -ffunction-sections -Wl,--gc-sections \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ \
+		tests/fuzz/fuzz_$*.c $(wildcard vmm/dev/$**.c) $(FUZZ_NIC_SRC)
 
 # make fuzz-ide   the IDE controller, with its lists in memory; run build/fuzz/fuzz_ide -max_len=2048 -max_total_time=600
 FUZZ_IDE_SRC := tests/fuzz/fuzz_ide.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/dev/pci_host.c vmm/kvm/gmem.c \

@@ -12,6 +12,7 @@
 #include "guest/board/fdt.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/power.h"
+#include "guest/hostile/hostile.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
@@ -172,6 +173,11 @@ static void cmd_test(const char *argument)
 	selftest_run(argument[0] ? argument : "all");
 }
 
+static void cmd_hostile(const char *argument)
+{
+	hostile_run(argument[0] ? argument : "all");
+}
+
 static void cmd_panic(const char *argument)
 {
 	panic("%s", argument[0] ? argument : "because you asked for it");
@@ -223,6 +229,7 @@ static const struct command {
 	{"nics", net_command_list, "network interfaces and their drivers"},
 	{"nettest", net_command_test, "nettest [GATEWAY [ADDRESS [NAME]]]: ARP and echoes"},
 	{"netbench", net_command_bench, "netbench [NAME [FRAMES [BYTES [GATEWAY]]]]: sending"},
+	{"hostile", cmd_hostile, "hostile KIND: bad requests to virtio devices; blk net … all"},
 	{"panic", cmd_panic, "panic TEXT: the end"},
 	{"reboot", cmd_reboot, "reset the machine"},
 	{"off", cmd_off, "switch it off"},

@@ -103,7 +103,7 @@ static bool next_used(struct virtq *q, uint32_t *id, uint32_t *bytes)
 	return true;
 }
 
-static void skip(struct virtq *q, uint16_t count)
+static void pass(struct virtq *q, uint16_t count)
 {
 	advance(q, &q->take_at, &q->take_wrap, count);
 }
@@ -118,4 +118,4 @@ static void ask_interrupt(struct virtq *q, bool wanted)
 						  : VIRTQ_EVENT_ENABLE;
 }
 
-const struct virtq_format virtq_packed = {put, publish, has_used, next_used, skip, ask_interrupt};
+const struct virtq_format virtq_packed = {put, publish, has_used, next_used, pass, ask_interrupt};

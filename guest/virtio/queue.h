@@ -42,7 +42,7 @@ struct virtq_format {
 	bool (*has_used)(const struct virtq *q);
 	/* The next used entry: ID and bytes written. false: there is none. */
 	bool (*next_used)(struct virtq *q, uint32_t *id, uint32_t *bytes);
-	void (*skip)(struct virtq *q, uint16_t descriptors); /* goes on behind a used request */
+	void (*pass)(struct virtq *q, uint16_t descriptors); /* goes on behind a used request */
 	void (*ask_interrupt)(struct virtq *q, bool wanted);
 };
 

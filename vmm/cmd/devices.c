@@ -9,11 +9,17 @@
 #include <stdlib.h>
 
 #include "cmd/disk_options.h"
+#include "cmd/net_options.h"
+#include "dev/e1000.h"
 #include "dev/ide.h"
+#include "dev/ne2000.h"
+#include "dev/nic.h"
 #include "virtio/blk.h"
+#include "virtio/net.h"
 #include "virtio_ring.h"
 
 #define DISK_MAX 26
+#define CARD_MAX 16
 #define QUEUES_DEFAULT_MAX 4
 #define NAME_BYTES 16
 #define RING_FEATURES                                                          \
@@ -26,9 +32,18 @@ struct disk {
 	struct virtio_blk_options virtio;
 };
 
+struct card {
+	struct virtio_net_options virtio;
+	struct nic_options nic;
+};
+
 struct devices {
 	struct disk disk[DISK_MAX];
 	unsigned disk_count;
+	struct net_card_options card_options[CARD_MAX];
+	struct net *net[CARD_MAX];
+	struct card card[CARD_MAX];
+	unsigned card_count;
 	struct ide_options ide; /* one controller for all IDE disks */
 	unsigned ide_count;
 	struct board_plugin plugin[BOARD_PLUGIN_MAX];
@@ -50,6 +65,10 @@ void devices_destroy(struct devices *devices)
 		block_close(devices->disk[i].block);
 		disk_options_free(&devices->disk[i].options);
 	}
+	for (unsigned i = 0; i < devices->card_count; i++) {
+		net_close(devices->net[i]);
+		net_card_options_free(&devices->card_options[i]);
+	}
 	free(devices);
 }
 
@@ -67,6 +86,26 @@ int devices_add_disk(struct devices *devices, const char *value, char *err, size
 	if (!error)
 		devices->disk_count++;
 	return error;
+}
+
+int devices_add_net(struct devices *devices, const char *value, char *err, size_t err_size)
+{
+	struct net_card_options *options = &devices->card_options[devices->card_count];
+	int error;
+
+	if (devices->card_count == CARD_MAX) {
+		snprintf(err, err_size, "there are %d cards already; more are not possible",
+			 CARD_MAX);
+		return -EINVAL;
+	}
+	error = net_card_options_parse(value, options, err, err_size);
+	if (error)
+		return error;
+	if (options->none)
+		net_card_options_free(options);
+	else
+		devices->card_count++;
+	return 0;
 }
 
 /* The next plugin, called after its kind: "disk0". NULL, and a line in err: the board is full. */
@@ -131,6 +170,44 @@ static int plug_ide(struct devices *devices, struct disk *disk, char *err, size_
 	return 0;
 }
 
+static int plug_card(struct devices *devices, unsigned index, char *err, size_t err_size)
+{
+	const struct net_card_options *options = &devices->card_options[index];
+	struct card *card = &devices->card[index];
+	struct board_plugin *plugin;
+	const struct board_plugin virtio = {
+		.plug = options->transport == NET_TRANSPORT_MMIO ? BOARD_PLUG_VIRTIO_MMIO
+								 : BOARD_PLUG_VIRTIO_PCI,
+		.model = &virtio_net_model,
+		.options = &card->virtio,
+	};
+
+	card->virtio.net = card->nic.net = devices->net[index];
+	if (options->model == NET_MODEL_VIRTIO)
+		return plug_virtio(devices, "net", index, &virtio, options->packed_ring, err,
+				   err_size);
+	plugin = add_plugin(devices, "net", index, err, err_size);
+	if (!plugin)
+		return -ENOSPC;
+	plugin->plug = BOARD_PLUG_PCI;
+	plugin->ops = options->model == NET_MODEL_E1000 ? &e1000_ops : &ne2000_ops;
+	plugin->options = &card->nic;
+	return 0;
+}
+
+static int open_cards(struct devices *devices, char *const *argv, char *err, size_t err_size)
+{
+	int error;
+
+	for (unsigned i = 0; i < devices->card_count; i++)
+		net_card_choose_mac(&devices->card_options[i], argv, i);
+	error = net_cards_open(devices->card_options, devices->card_count, devices->net, err,
+			       err_size);
+	for (unsigned i = 0; !error && i < devices->card_count; i++)
+		error = plug_card(devices, i, err, err_size);
+	return error;
+}
+
 static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, char *err,
 		     size_t err_size)
 {
@@ -156,12 +233,15 @@ static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count
 			   err_size);
 }
 
-int devices_open(struct devices *devices, unsigned cpu_count, char *err, size_t err_size)
+int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, char *err,
+		 size_t err_size)
 {
 	int error = 0;
 
 	for (unsigned i = 0; !error && i < devices->disk_count; i++)
 		error = open_disk(devices, i, cpu_count, err, err_size);
+	if (!error)
+		error = open_cards(devices, argv, err, err_size);
 	return error;
 }
 

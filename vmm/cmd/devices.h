@@ -20,8 +20,12 @@ void devices_destroy(struct devices *devices); /* NULL is fine; the machine is g
 /* One option's value; it is borrowed. 0, or -EINVAL with one line in err. */
 int devices_add_disk(struct devices *devices, const char *value, char *err, size_t err_size);
 
-/* Opens images and network. cpu_count: how many queues are worth having. 0, or -errno with one line in err. */
-int devices_open(struct devices *devices, unsigned cpu_count, char *err, size_t err_size);
+int devices_add_net(struct devices *devices, const char *value, char *err, size_t err_size);
+
+/* Opens images and network. cpu_count: how many queues are worth having; argv: the whole command line.
+ * 0, or -errno with one line in err. */
+int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, char *err,
+		 size_t err_size);
 
 /* For struct board; borrowed. */
 const struct board_plugin *devices_plugins(const struct devices *devices, unsigned *count);

@@ -35,6 +35,7 @@
 
 struct run {
 	struct run_options options;
+	char **argv;
 	struct run_report *report; /* NULL: nobody wants it */
 	struct loop *loop;
 	struct console *console;
@@ -241,7 +242,8 @@ static int prepare(struct run *run)
 			strerror(errno));
 		return VITRINE_EXIT_USAGE;
 	}
-	if (devices_open(run->options.devices, run->options.cpu_count, err, sizeof(err)) < 0)
+	if (devices_open(run->options.devices, run->options.cpu_count, run->argv, err,
+			 sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.dry_run)
 		return 0;
@@ -434,6 +436,7 @@ int cmd_run(int argc, char **argv)
 
 	if (!run)
 		return fail(VITRINE_EXIT_HOST, "out of memory");
+	run->argv = argv;
 	run->signal_fd = -1;
 	switch (run_options_parse(argc, argv, &run->options)) {
 	case RUN_PARSE_HELP:

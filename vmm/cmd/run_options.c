@@ -37,7 +37,8 @@ enum {
 	OPT_JSON,
 	OPT_TRACE,
 	OPT_GDB,
-	OPT_DISK
+	OPT_DISK,
+	OPT_NET
 };
 
 static const struct option long_options[] = {
@@ -64,6 +65,7 @@ static const struct option long_options[] = {
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"gdb", required_argument, NULL, OPT_GDB},
 	{"disk", required_argument, NULL, OPT_DISK},
+	{"net", required_argument, NULL, OPT_NET},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -91,6 +93,13 @@ void run_options_help(void)
 	      "      --kaslr on|off      randomise where Linux is loaded (on)\n"
 	      "      --flat16            IMAGE is 16-bit code for 0000:7C00, started by the firmware\n"
 	      "      --firmware FILE     another firmware of 64 KiB for --flat16\n"
+	      "Devices\n"
+	      "      --disk PATH[,…]     a disk: ro, snapshot, format=raw|qcow2, cache=, id=, queues=, iops=, bps=,\n"
+	      "                          seek=hdd, transport=pci|mmio, model=virtio|ide-pio|ide-dma|cdrom\n"
+	      "      --net user[,…]      a network card; user: needs no privilege, hostfwd=tcp::2222-:22\n"
+	      "      --net tap[,…]       ifname=, queues=, vhost=on|off|auto\n"
+	      "      --net switch:NAME   a link between VMs of this host\n"
+	      "                          all: model=virtio|e1000|ne2k, transport=pci|mmio, mac=, mtu=\n"
 	      "Console\n"
 	      "      --serial LINE       COM1: stdio, none, pty, file:PATH, unix:PATH (stdio)\n"
 	      "                          on a terminal Ctrl-A x quits, Ctrl-A h helps\n"
@@ -222,6 +231,7 @@ static bool take(int option, const char *value, struct run_options *o)
 	case OPT_TRACE: return parse_trace(value, o);
 	case OPT_GDB: o->gdb = value; return true;
 	case OPT_DISK: return add_device(devices_add_disk, "--disk", value, o);
+	case OPT_NET: return add_device(devices_add_net, "--net", value, o);
 	case OPT_KASLR:
 		if (!parse_choice("--kaslr", value, "off", "on", &second))
 			return false;

@@ -12,6 +12,7 @@
 
 #include "backend/block.h"
 #include "loop/loop_thread.h"
+#include "virtio/batching.h"
 #include "virtio_blk.h"
 
 #define QUEUE_SIZE 512
@@ -39,7 +40,8 @@ struct lane {
 	struct block_queue *block;
 	struct request *free;
 	unsigned allocated; /* requests that exist: at most one per descriptor */
-	bool serving;	    /* serve() publishes at its end */
+	struct batching batching;
+	bool serving; /* serve() publishes at its end */
 };
 
 struct blk {
@@ -275,16 +277,18 @@ static void blk_serve(struct virtio_device *vdev, unsigned index)
 {
 	struct lane *lane = &((struct blk *)vdev)->lane[index];
 	struct virtq *ring = lane->queue->ring;
+	unsigned requests = 0;
 
 	lane->serving = true;
 	do {
 		virtq_disable_kicks(ring);
 		while (serve_one(lane))
-			;
+			requests++;
 		block_flush_batch(lane->block);
 		virtio_queue_publish(lane->queue);
 	} while (!(vdev->status & VIRTIO_STATUS_NEEDS_RESET) && virtq_enable_kicks(ring));
 	lane->serving = false;
+	batching_update(&lane->batching, requests);
 }
 
 static void blk_drain(struct virtio_device *vdev, unsigned index)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "observe/counters.h"
 
 static void ring(int fd)
 {
@@ -245,6 +246,33 @@ void virtio_write_status(struct virtio_device *vdev, uint8_t value)
 	atomic_fetch_or(&vdev->status, added);
 	if (added & VIRTIO_STATUS_DRIVER_OK)
 		start(vdev);
+}
+
+_Static_assert(VIRTQ_DEPTH_BUCKETS == QUEUE_DEPTH_BUCKETS, "depth histogram");
+_Static_assert(VIRTQ_LATENCY_BUCKETS == QUEUE_LATENCY_BUCKETS, "latency histogram");
+
+bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out)
+{
+	const struct virtq_counters *from;
+
+	if (index >= vdev->queue_count)
+		return false;
+	from = virtq_counters(vdev->queue[index]->ring);
+	*out = (struct queue_counters){
+		.requests = from->requests,
+		.bytes = from->bytes,
+		.kicks = from->kicks,
+		.kicks_suppressed = from->kicks_suppressed,
+		.interrupts = from->interrupts,
+		.interrupts_suppressed = from->interrupts_suppressed,
+	};
+	memcpy(out->depth, from->depth, sizeof(out->depth));
+	memcpy(out->latency, from->latency, sizeof(out->latency));
+	if (vdev->model->queue_name)
+		vdev->model->queue_name(vdev, index, out->name, sizeof(out->name));
+	else
+		snprintf(out->name, sizeof(out->name), "queue %u", index);
+	return true;
 }
 
 /* --- configuration space, §2.5 */

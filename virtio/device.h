@@ -58,6 +58,9 @@ struct virtio_model {
 	/* Optional: device reset, after all queues were drained and stopped. Transport's lock held. */
 	void (*reset)(struct virtio_device *vdev);
 
+	/* Optional: "receive 0"; without it "queue N". */
+	void (*queue_name)(struct virtio_device *vdev, unsigned queue, char *name, unsigned size);
+
 	/* Somebody else serves the rings (vhost): then these instead of virtq_start() and serve(). start_queue():
 	 * the ring is at queue->config; kicks are queue->kick_fd, interrupts go into
 	 * virtio_queue_call_fd(). 0 or -errno. stop_queue() waits until the other side has let go. */
@@ -137,6 +140,9 @@ void virtio_config_changed(struct virtio_device *vdev);
 /* Rings a queue's kick from inside: serve() will be called. Any thread. */
 void virtio_queue_kick(struct virtio_queue *queue);
 int virtio_queue_call_fd(struct virtio_queue *queue);
+
+/* What device_ops.queue() wants to know. */
+bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out);
 
 /* --- for transports; transport's lock held */
 

@@ -227,6 +227,14 @@ static int net_realize(struct virtio_device *vdev, const struct device_setup *se
 	return 0;
 }
 
+static void net_queue_name(struct virtio_device *vdev, unsigned index, char *name, unsigned size)
+{
+	if (index == vdev->queue_count - 1)
+		snprintf(name, size, "control");
+	else
+		snprintf(name, size, "%s %u", index % 2 ? "send" : "receive", index / 2);
+}
+
 const struct virtio_model virtio_net_model = {
 	.name = "virtio-net",
 	.device_id = VIRTIO_ID_NET,
@@ -238,4 +246,5 @@ const struct virtio_model virtio_net_model = {
 	.serve = net_serve,
 	.drain = net_drain,
 	.reset = net_reset,
+	.queue_name = net_queue_name,
 };

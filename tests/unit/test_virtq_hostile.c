@@ -231,6 +231,12 @@ static void test_split_reuse(void **state)
 	assert_int_equal(virtq_fault(q), VIRTQ_REUSED_HEAD);
 
 	assert_int_equal(virtq_start(q, &d.config, 0, CHAIN_MAX), 0);
+	assert_int_equal(virtq_set_position(q, (struct virtq_position){2, 1}), 0);
+	d.avail->idx = 1; /* takes back what was popped */
+	assert_int_equal(pop(q, &chain, 0), -EPROTO);
+	assert_int_equal(virtq_fault(q), VIRTQ_AVAIL_JUMP);
+
+	assert_int_equal(virtq_start(q, &d.config, 0, CHAIN_MAX), 0);
 	d.avail->ring[1] = 1;
 	d.avail->idx = 1;
 	assert_int_equal(pop(q, &chain, 0), 1);

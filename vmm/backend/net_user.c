@@ -205,7 +205,7 @@ static int user_send(struct net *net, unsigned pair, const struct net_frame *fra
 
 static int user_receive(struct net *net, unsigned pair, struct net_frame *frame, unsigned count)
 {
-	return net_socket_receive(net->port[pair].fd, frame, count, false);
+	return net_socket_receive(net->port[pair].fd, frame, count, 0);
 }
 
 /* libslirp's frames never came over a wire: with checksum offload they are marked as checked. */

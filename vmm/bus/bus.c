@@ -108,3 +108,37 @@ const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64
 	pthread_mutex_unlock(&window->dev->lock);
 	return window;
 }
+
+const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					 unsigned width, void *data, unsigned count)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+	const struct device_ops *ops = window ? window->dev->ops : NULL;
+	bool served;
+
+	if (!ops || ops->unlocked || !ops->read_string)
+		return NULL;
+	pthread_mutex_lock(&window->dev->lock);
+	served = ops->read_string(window->dev, window->region, addr - window->base, width, data,
+				  count);
+	window->reads += served ? count : 0;
+	pthread_mutex_unlock(&window->dev->lock);
+	return served ? window : NULL;
+}
+
+const struct bus_window *bus_write_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					  unsigned width, const void *data, unsigned count)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+	const struct device_ops *ops = window ? window->dev->ops : NULL;
+	bool served;
+
+	if (!ops || ops->unlocked || !ops->write_string)
+		return NULL;
+	pthread_mutex_lock(&window->dev->lock);
+	served = ops->write_string(window->dev, window->region, addr - window->base, width, data,
+				   count);
+	window->writes += served ? count : 0;
+	pthread_mutex_unlock(&window->dev->lock);
+	return served ? window : NULL;
+}

@@ -4,6 +4,8 @@
  */
 #include "cmd/run_options.h"
 
+#include "cmd/devices.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -34,7 +36,9 @@ enum {
 	OPT_STATS,
 	OPT_JSON,
 	OPT_TRACE,
-	OPT_GDB
+	OPT_GDB,
+	OPT_DISK,
+	OPT_NET
 };
 
 static const struct option long_options[] = {
@@ -60,6 +64,8 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"gdb", required_argument, NULL, OPT_GDB},
+	{"disk", required_argument, NULL, OPT_DISK},
+	{"net", required_argument, NULL, OPT_NET},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -87,6 +93,13 @@ void run_options_help(void)
 	      "      --kaslr on|off      randomise where Linux is loaded (on)\n"
 	      "      --flat16            IMAGE is 16-bit code for 0000:7C00, started by the firmware\n"
 	      "      --firmware FILE     another firmware of 64 KiB for --flat16\n"
+	      "Devices\n"
+	      "      --disk PATH[,…]     a disk: ro, snapshot, format=raw|qcow2, cache=, id=, queues=, iops=, bps=,\n"
+	      "                          seek=hdd, transport=pci|mmio, model=virtio|ide-pio|ide-dma|cdrom\n"
+	      "      --net user[,…]      a network card; user: needs no privilege, hostfwd=tcp::2222-:22\n"
+	      "      --net tap[,…]       ifname=, queues=, vhost=on|off|auto\n"
+	      "      --net switch:NAME   a link between VMs of this host\n"
+	      "                          all: model=virtio|e1000|ne2k, transport=pci|mmio, mac=, mtu=\n"
 	      "Console\n"
 	      "      --serial LINE       COM1: stdio, none, pty, file:PATH, unix:PATH (stdio)\n"
 	      "                          on a terminal Ctrl-A x quits, Ctrl-A h helps\n"
@@ -180,6 +193,16 @@ static bool set_image(const char *value, struct run_options *options)
 	return true;
 }
 
+static bool add_device(int (*add)(struct devices *, const char *, char *, size_t),
+		       const char *option, const char *value, struct run_options *options)
+{
+	char err[256];
+
+	if (add(options->devices, value, err, sizeof(err)) == 0)
+		return true;
+	return complain(option, value, err);
+}
+
 /* One option; false after a complaint. */
 static bool take(int option, const char *value, struct run_options *o)
 {
@@ -207,6 +230,8 @@ static bool take(int option, const char *value, struct run_options *o)
 	case OPT_JSON: return o->json = o->stats = true;
 	case OPT_TRACE: return parse_trace(value, o);
 	case OPT_GDB: o->gdb = value; return true;
+	case OPT_DISK: return add_device(devices_add_disk, "--disk", value, o);
+	case OPT_NET: return add_device(devices_add_net, "--net", value, o);
 	case OPT_KASLR:
 		if (!parse_choice("--kaslr", value, "off", "on", &second))
 			return false;
@@ -247,6 +272,10 @@ enum run_parse run_options_parse(int argc, char **argv, struct run_options *opti
 					.kaslr = BOOT_KASLR_ON,
 					.cpu_count = 1,
 					.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS};
+	if (devices_create(&options->devices) < 0) {
+		fprintf(stderr, "vitrine run: out of memory\n");
+		return RUN_PARSE_ERROR;
+	}
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "m:c:vh", long_options, NULL)) != -1) {
 		if (option == 'h')

@@ -292,6 +292,11 @@ const struct gmem *vm_memory(const struct vm *vm)
 	return vm->setup.mem;
 }
 
+uint64_t vm_tsc_hz(const struct vm *vm)
+{
+	return vm->tsc_hz;
+}
+
 bool vm_is_deprivileged(const struct vm *vm)
 {
 	return vm->host_kind == KVM_HOST_DEPRIVILEGED;

@@ -41,7 +41,8 @@ struct virtio_transport {
 	bool (*queue_is_reset)(const struct virtio_device *device, unsigned index);
 	void (*notify)(const struct virtio_device *device, unsigned index);
 	/* Device configuration: width is 1, 2 or 4, offset a multiple of it. */
-	uint32_t (*config_read)(const struct virtio_device *device, unsigned offset, unsigned width);
+	uint32_t (*config_read)(const struct virtio_device *device, unsigned offset,
+				unsigned width);
 	uint32_t (*config_generation)(const struct virtio_device *device);
 	/* Makes the device's interrupts arrive; once. */
 	void (*listen)(struct virtio_device *device);

@@ -37,10 +37,10 @@ LDLIBS := -Wl,-Bstatic $(LIBRARIES) -Wl,-Bdynamic
 VMM_LDFLAGS := $(if $(filter 1,$(SAN)),-pie,-static-pie -Wl,-z,noseparate-code -Wl,-z,pack-relative-relocs)
 
 .PHONY: all
-all: $(B)/vitrine $(B)/vitrine-disasm guest bios
+all: $(B)/vitrine $(B)/vitrine-disasm $(B)/vitrine-slirp guest bios
 
 # --- the VMM: everything but main.c is an archive that unit tests link with
-VMM_ALL := $(filter-out vmm/main.c vmm/disasm_helper.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
+VMM_ALL := $(filter-out vmm/main.c vmm/disasm_helper.c vmm/slirp/%,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
 # What an ordinary run does not execute comes last, so that it touches fewer pages of the program.
 VMM_RARE := $(filter vmm/gdb/% vmm/cmd/d% vmm/kvm/probe% vmm/kvm/debug% vmm/kvm/%print.c vmm/kvm/%fd.c \
 	vmm/kvm/failure.c vmm/observe/%,$(VMM_ALL))
@@ -75,6 +75,12 @@ $(B)/vitrine-disasm: $(B)/obj/vmm/disasm_helper.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ -lcapstone
 
+SLIRP_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard vmm/slirp/*.c) vmm/backend/net_header.c)
+
+$(B)/vitrine-slirp: $(SLIRP_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ -lslirp
+
 -include guest/guest.mk
 -include bios/bios.mk
 -include tests/tests.mk
@@ -99,6 +105,7 @@ SHARE := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D -m 755 $(B)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
 	install -D -m 755 $(B)/vitrine-disasm $(DESTDIR)$(PREFIX)/libexec/vitrine-disasm
+	install -D -m 755 $(B)/vitrine-slirp $(DESTDIR)$(PREFIX)/libexec/vitrine-slirp
 	install -D -m 644 build/guest/vitrine-guest $(SHARE)/vitrine/guest/vitrine-guest
 	install -D -m 644 build/bios/vitrine-bios.bin $(SHARE)/vitrine/bios/vitrine-bios.bin
 	install -D -m 644 docs/vitrine.1 $(SHARE)/man/man1/vitrine.1

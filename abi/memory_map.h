@@ -41,7 +41,12 @@
 
 #define GPA_HOLE_START 0xd0000000ULL /* 3.25 GiB */
 #define GPA_HOLE_END 0x100000000ULL
-#define GPA_DEVICE_MMIO 0xd0000000ULL /* device windows grow from here */
+#define GPA_DEVICE_MMIO 0xd0000000ULL	/* device windows grow from here */
+#define GPA_VIRTIO_MMIO GPA_DEVICE_MMIO /* one page per device behind virtio-mmio */
+#define GPA_PCI_WINDOW 0xd8000000ULL	/* BARs of PCI functions */
+#define GPA_PCI_WINDOW_BYTES 0x08000000ULL
+#define GPA_PCI_CONFIG 0xe0000000ULL /* MMCONFIG of bus 0: a page per function */
+#define GPA_PCI_CONFIG_BYTES 0x00100000ULL
 #define GPA_IOAPIC 0xfec00000ULL
 #define GPA_LAPIC 0xfee00000ULL
 #define GPA_KVM_IDENTITY_MAP 0xfeffc000ULL /* one page, for KVM on old VT-x */

@@ -15,7 +15,7 @@ $(B)/tests/unit/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libvitrine.a
 .SECONDARY: $(UNIT_SRC:%.c=$(B)/obj/%.o)
 
 .PHONY: unit unit-programs test test-kvm test-svm test-vtx linux
-unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm
+unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm $(B)/vitrine-slirp
 
 unit: unit-programs
 	@tests/run --build $(B) unit
@@ -25,7 +25,7 @@ linux:
 	@scripts/linux-guest
 
 # Programs that print "ok NAME" and "not ok NAME" lines, with their arguments.
-TEST_SCRIPTS := tests/guest/run-qemu tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
+TEST_SCRIPTS := tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
 	tests/sandbox/test-runner 'tests/sandbox/test-sandbox svm' tests/sandbox/test-linux-guest
 VTX_SCRIPTS := 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
 

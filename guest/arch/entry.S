@@ -152,7 +152,13 @@ image_pd:
 image_pt:
 	.set i, 0
 	.rept 512
+	.if i < KERNEL_TEXT_BYTES / PAGE_BYTES
+	.quad KERNEL_GPA + i * PAGE_BYTES + TABLE - PTE_WRITE
+	.elseif i < (KERNEL_TEXT_BYTES + KERNEL_RODATA_BYTES) / PAGE_BYTES
+	.quad KERNEL_GPA + i * PAGE_BYTES + TABLE - PTE_WRITE + PTE_NX
+	.else
 	.quad KERNEL_GPA + i * PAGE_BYTES + TABLE + PTE_NX
+	.endif
 	.set i, i + 1
 	.endr
 window_pd:

@@ -49,6 +49,42 @@ static inline uint32_t io_read32(uint16_t port)
 	return value;
 }
 
+/* count words in a row from or to one port; one exit for many of them where the host can. */
+static inline void io_read16_row(uint16_t port, void *to, uint32_t count)
+{
+	uint64_t left = count;
+
+	asm volatile("rep insw" : "+D"(to), "+c"(left) : "d"(port) : "memory");
+}
+
+static inline void io_write16_row(uint16_t port, const void *from, uint32_t count)
+{
+	uint64_t left = count;
+
+	asm volatile("rep outsw" : "+S"(from), "+c"(left) : "d"(port) : "memory");
+}
+
+#define DEFINE_MMIO(bits, suffix, constraint)                                             \
+	static inline uint##bits##_t mmio_read##bits(const volatile void *at)             \
+	{                                                                                 \
+		uint##bits##_t value;                                                     \
+		asm volatile("mov" suffix " (%1), %0"                                     \
+			     : constraint(value)                                          \
+			     : "r"(at)                                                    \
+			     : "memory");                                                 \
+		return value;                                                             \
+	}                                                                                 \
+	static inline void mmio_write##bits(volatile void *at, uint##bits##_t value)      \
+	{                                                                                 \
+		asm volatile("mov" suffix " %0, (%1)" : : "r"(value), "r"(at) : "memory"); \
+	}
+
+/* Device registers, each access exactly one plain move of that width. */
+DEFINE_MMIO(8, "b", "=q")
+DEFINE_MMIO(16, "w", "=r")
+DEFINE_MMIO(32, "l", "=r")
+#undef DEFINE_MMIO
+
 static inline uint64_t msr_read(uint32_t msr)
 {
 	uint32_t low, high;
@@ -135,6 +171,18 @@ static inline void cpu_sleep(void)
 static inline void cpu_relax(void)
 {
 	asm volatile("pause" : : : "memory");
+}
+
+/* Orders an earlier store before a later load, which x86 does not by itself. */
+static inline void memory_fence(void)
+{
+	asm volatile("lock orl $0, (%%rsp)" : : : "memory", "cc");
+}
+
+/* The compiler's order of loads and stores, which is all that x86 needs for the other three pairs. */
+static inline void memory_order(void)
+{
+	asm volatile("" : : : "memory");
 }
 
 static inline void tlb_flush_page(uint64_t gva)

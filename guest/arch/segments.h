@@ -28,6 +28,7 @@
 
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_GSI 0x30	 /* 24 IOAPIC inputs */
+#define VECTOR_MSI 0x50	 /* message-signalled interrupts, up to VECTOR_TICK */
 #define VECTOR_TICK 0xf0 /* LAPIC timer */
 #define VECTOR_WAKE 0xf1 /* inter-processor: just wake up */
 #define VECTOR_SPURIOUS 0xff

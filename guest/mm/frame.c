@@ -12,6 +12,7 @@
 
 #define RANGE_MAX 32
 #define ZERO_POOL 16
+#define ROW_END 0x100000000
 
 static struct {
 	uint64_t next, end;
@@ -65,6 +66,30 @@ uint64_t frame_alloc(void)
 
 	if (gpa)
 		used_frames++;
+	spin_unlock(&lock, flags);
+	return gpa;
+}
+
+/* Frames that came back are scattered, so only what was never handed out is looked at. */
+static uint64_t take_row(uint64_t bytes)
+{
+	for (unsigned i = range_current; i < range_count; i++) {
+		const uint64_t gpa = range[i].next;
+
+		if (range[i].end - gpa < bytes || gpa + bytes > ROW_END)
+			continue;
+		range[i].next += bytes;
+		used_frames += bytes / PAGE_BYTES;
+		return gpa;
+	}
+	return 0;
+}
+
+uint64_t frame_alloc_row(uint64_t count)
+{
+	const uint64_t flags = spin_lock(&lock);
+	const uint64_t gpa = take_row(count * PAGE_BYTES);
+
 	spin_unlock(&lock, flags);
 	return gpa;
 }

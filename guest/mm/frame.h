@@ -20,7 +20,10 @@ uint64_t frame_alloc(void);
 /* The same, filled with zeroes. The first ones come from .bss, which the loader zeroed for us. */
 uint64_t frame_alloc_zeroed(void);
 
-/* Takes back a frame from either. */
+/* The first of count frames in a row that end below 4 GiB, for devices, or 0. Never given back. */
+uint64_t frame_alloc_row(uint64_t count);
+
+/* Takes back a frame from frame_alloc() or frame_alloc_zeroed(). */
 void frame_free(uint64_t gpa);
 
 struct frame_stats {

@@ -15,6 +15,8 @@
  *        +0x3000  NMI stack                            RW     +0x10000  end; the next area's
  *        +0x4000  not mapped                                             struct cpu follows
  *
+ *   0xffff_ffff_c200_0000  device registers, uncached, in the order in which they were mapped  RW NX
+ *
  * An area is aligned to its size, so the running CPU's struct cpu is found by rounding the stack
  * pointer down, and the stub finds it relative to its own address: no segment register is used, and
  * no entry into the kernel has to swap one.
@@ -35,6 +37,8 @@
 #define DIRECT_BYTES 0x8000000000
 #define KERNEL_BASE 0xffffffff80000000
 #define KERNEL_GPA 0x200000
+#define KERNEL_TEXT_BYTES 0x20000   /* at its start: code, and room for more */
+#define KERNEL_RODATA_BYTES 0x10000 /* then constants; data follows */
 #define WINDOW_BASE 0xffffffffc0000000
 #define WINDOW_LAPIC (WINDOW_BASE + 0x0000)
 #define WINDOW_IOAPIC (WINDOW_BASE + 0x1000)
@@ -47,6 +51,9 @@
 #define CPU_AREA_FAULT_STACK 0x5000
 #define CPU_AREA_STACK 0xc000
 #define CPU_MAX 255
+
+#define WINDOW_DEVICES (WINDOW_BASE + 0x2000000)
+#define WINDOW_DEVICES_END 0xfffffffffffff000
 
 /* Bits of a page table entry, Intel SDM vol. 3 §4.5. */
 #define PTE_PRESENT 0x1

@@ -13,7 +13,8 @@
 #define ADDRESS 0x000ffffffffff000ull
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED_DIRTY)
 
-extern uint64_t direct_pdpt[512], low_pd[512], image_pd[512], image_pt[512];
+extern uint64_t direct_pdpt[512], low_pd[512], image_pd[512];
+extern const uint64_t image_pt[512];
 static struct spinlock lock; /* the kernel's half; a process's half has one owner */
 
 static unsigned entry_index(uint64_t gva, unsigned level)
@@ -29,13 +30,6 @@ static uint64_t *table_of(uint64_t entry)
 
 void paging_init(void)
 {
-	const size_t text = ((uint64_t)text_end - (uint64_t)kernel_start) / PAGE_BYTES;
-	const size_t rodata = ((uint64_t)rodata_end - (uint64_t)kernel_start) / PAGE_BYTES;
-
-	for (size_t i = 0; i < text; i++)
-		image_pt[i] &= ~(PTE_NX | PTE_WRITE);
-	for (size_t i = text; i < rodata; i++)
-		image_pt[i] &= ~(uint64_t)PTE_WRITE;
 	image_pd[KERNEL_GPA / LARGE_PAGE_BYTES] = image_gpa(image_pt) | TABLE_FLAGS;
 	low_pd[KERNEL_GPA / LARGE_PAGE_BYTES] = image_gpa(image_pt) | TABLE_FLAGS;
 	cr3_write(image_gpa(kernel_pml4));

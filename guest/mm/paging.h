@@ -12,7 +12,7 @@
 #include "guest/mm/layout.h"
 
 extern uint64_t kernel_pml4[512];
-extern const char kernel_start[], text_end[], rodata_end[], kernel_end[];
+extern const char kernel_start[], text_end[], kernel_end[];
 
 /* GPA of something inside the kernel image. */
 static inline uint64_t image_gpa(const void *inside)

@@ -12,14 +12,17 @@
 #include "guest/board/fdt.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/power.h"
+#include "guest/hostile/hostile.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/frame.h"
 #include "guest/proc/process.h"
+#include "guest/prompt/disk_commands.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/measure.h"
+#include "guest/prompt/net_commands.h"
 #include "guest/prompt/prompt.h"
 #include "guest/prompt/selftest.h"
 #include "guest/time/clock.h"
@@ -170,6 +173,11 @@ static void cmd_test(const char *argument)
 	selftest_run(argument[0] ? argument : "all");
 }
 
+static void cmd_hostile(const char *argument)
+{
+	hostile_run(argument[0] ? argument : "all");
+}
+
 static void cmd_panic(const char *argument)
 {
 	panic("%s", argument[0] ? argument : "because you asked for it");
@@ -213,6 +221,15 @@ static const struct command {
 	{"irq", cmd_irq, "interrupts by vector"},
 	{"fdt", cmd_fdt, "the device tree"},
 	{"test", cmd_test, "test NAME: a self-test; without NAME all of them"},
+	{"disks", disk_command_list, "disks and their drivers"},
+	{"diskread", disk_command_read, "diskread NAME SECTOR: its bytes"},
+	{"disksum", disk_command_sum, "disksum NAME [START [COUNT]]: CRC-32 of sectors"},
+	{"disktest", disk_command_test, "disktest NAME [START [COUNT]]: OVERWRITES, reads back"},
+	{"diskbench", disk_command_bench, "diskbench NAME [REQUESTS]: random reads"},
+	{"nics", net_command_list, "network interfaces and their drivers"},
+	{"nettest", net_command_test, "nettest [GATEWAY [ADDRESS [NAME]]]: ARP and echoes"},
+	{"netbench", net_command_bench, "netbench [NAME [FRAMES [BYTES [GATEWAY]]]]: sending"},
+	{"hostile", cmd_hostile, "hostile KIND: bad requests to virtio devices; blk net … all"},
 	{"panic", cmd_panic, "panic TEXT: the end"},
 	{"reboot", cmd_reboot, "reset the machine"},
 	{"off", cmd_off, "switch it off"},
@@ -222,7 +239,7 @@ static void cmd_help(const char *argument)
 {
 	(void)argument;
 	for (unsigned i = 0; i < sizeof(command) / sizeof(command[0]); i++)
-		print("  %-8s %s\n", command[i].name, command[i].help);
+		print("  %-9s %s\n", command[i].name, command[i].help);
 }
 
 bool prompt_command(const char *line)
@@ -232,7 +249,7 @@ bool prompt_command(const char *line)
 
 		if (strncmp(line, command[i].name, length))
 			continue;
-		if (line[length] != ' ' && line[length] != 0)
+		if (line[length] != ' ' && line[length] != ',' && line[length] != 0)
 			continue;
 		command[i].run(line[length] ? line + length + 1 : "");
 		return true;

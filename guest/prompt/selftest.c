@@ -21,6 +21,7 @@
 #include "guest/mm/frame.h"
 #include "guest/mm/paging.h"
 #include "guest/proc/process.h"
+#include "guest/prompt/selftest_devices.h"
 #include "guest/time/clock.h"
 #include "guest/time/tick.h"
 #include "guest/user/syscall.h"
@@ -264,13 +265,31 @@ static void test_memory(void)
 	}
 }
 
+static void test_disk(void)
+{
+	selftest_disk(check);
+}
+
+static void test_net(void)
+{
+	selftest_net(check);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
+	bool by_name; /* needs devices: not part of "all" */
 } test[] = {
-	{"boot", test_boot},	     {"smp", test_smp},	      {"timer", test_timer},
-	{"kvmclock", test_kvmclock}, {"memory", test_memory}, {"trap", test_trap},
-	{"user", test_user},	     {"hyper", test_hyper},
+	{"boot", test_boot, false},
+	{"smp", test_smp, false},
+	{"timer", test_timer, false},
+	{"kvmclock", test_kvmclock, false},
+	{"memory", test_memory, false},
+	{"trap", test_trap, false},
+	{"user", test_user, false},
+	{"hyper", test_hyper, false},
+	{"disk", test_disk, true},
+	{"net", test_net, true},
 };
 
 uint32_t selftest_run(const char *name)
@@ -279,7 +298,7 @@ uint32_t selftest_run(const char *name)
 
 	passed = failed = 0;
 	for (unsigned i = 0; i < sizeof(test) / sizeof(test[0]); i++) {
-		if (strcmp(name, "all") && strcmp(name, test[i].name))
+		if (strcmp(name, test[i].name) && (strcmp(name, "all") || test[i].by_name))
 			continue;
 		found = true;
 		print("test %s\n", test[i].name);

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from . import level1
 from .common import Failure
-from .kernel import debian_cloud_kernel
+from .kernel import debian_kernel
 
 TIMED_OUT = 124  # as timeout(1) says it
 ICOUNT_TRIES = 4
@@ -32,9 +32,11 @@ class Job:
     files: list = field(default_factory=list)    # (path here, path inside)
     outputs: list = field(default_factory=list)  # (path inside, path here)
     env: list = field(default_factory=list)      # "NAME=VALUE"
+    modules: list = field(default_factory=list)  # kernel modules to load, by name
     memory_mb: int = 2048
     cpus: int = 1
     timeout_s: float = 0                         # 0: none; with icount: of each try
+    quiet_s: float = 0                           # 0: none; so long without output is a hang
     interactive: bool = False
     verbose: bool = False
     icount: bool = False
@@ -58,7 +60,7 @@ def run(job, engine, sink, note=lambda text: None):
     """Runs JOB; its output goes to sink("O" or "E", bytes) as it comes, or, with icount, when a try
     has succeeded. Returns (exit status, number of tries)."""
     engine.check(job)
-    kernel = debian_cloud_kernel()
+    kernel = debian_kernel()
     tries = ICOUNT_TRIES if job.icount else 1
     limit_s = job.timeout_s or (ICOUNT_TIMEOUT_S if job.icount else 0)
     for attempt in range(1, tries + 1):
@@ -70,7 +72,7 @@ def run(job, engine, sink, note=lambda text: None):
             try:
                 status = conversation.hold(engine, kernel, initrd, folder, attempt)
             except TimeoutError:
-                note(f"no end after {limit_s:g} s, try {attempt} of {tries}")
+                note(f"hung in try {attempt} of {tries}")
                 status = TIMED_OUT
                 if attempt < tries:
                     continue
@@ -84,7 +86,7 @@ def _make_initrd(job, engine, kernel, folder):
     with open(path, "wb") as file:
         base = level1.base(kernel).read_bytes()
         file.write(base + bytes(-len(base) % 4))
-        file.write(level1.additions(job, engine.KVM_MODULE, _terminal_size()))
+        file.write(level1.additions(job, kernel, engine.KVM_MODULE, _terminal_size()))
     return path
 
 
@@ -149,6 +151,8 @@ class Conversation:
         data = os.read(process.stdout.fileno(), 65536)
         if not data:
             raise Ended
+        if self.job.quiet_s:
+            self.deadline = time.monotonic() + self.job.quiet_s
         self.buffer += data
         while len(self.buffer) >= 5:
             kind, length = struct.unpack_from("<cI", self.buffer)

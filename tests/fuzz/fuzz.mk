@@ -43,6 +43,19 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_GDB_SRC)
 
+# make fuzz-ide   the IDE controller, with its lists in memory; run build/fuzz/fuzz_ide -max_len=2048 -max_total_time=600
+FUZZ_IDE_SRC := tests/fuzz/fuzz_ide.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/dev/pci_host.c vmm/kvm/gmem.c \
+	$(wildcard vmm/dev/ide*.c)
+
+.PHONY: fuzz-ide
+fuzz-ide: build/fuzz/fuzz_ide
+
+build/fuzz/fuzz_ide: $(FUZZ_IDE_SRC) $(wildcard vmm/dev/ide*.h tests/unit/*fake.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_IDE_SRC)
+
 # make fuzz-virtq-split fuzz-virtq-packed   a hostile driver against a virtqueue; run build/fuzz/fuzz_virtq_split -max_total_time=660
 FUZZ_VIRTQ_SRC := tests/fuzz/fuzz_virtq.c vmm/kvm/gmem.c $(wildcard virtio/queue*.c)
 

@@ -242,17 +242,31 @@ static uint64_t add_madt(struct area *area, const struct board *board)
 	return area_gpa(area, madt);
 }
 
-/* §5.2.8 */
-static uint64_t add_xsdt(struct area *area, uint64_t fadt_gpa, uint64_t madt_gpa)
+/* PCI Firmware 3.0 §4.1.2 */
+static uint64_t add_mcfg(struct area *area)
 {
-	const uint64_t entry[] = {fadt_gpa, madt_gpa};
-	struct acpi_header *xsdt = area_reserve(area, sizeof *xsdt + sizeof entry, 16);
+	struct acpi_mcfg *mcfg = area_reserve(area, sizeof *mcfg, 16);
+
+	if (!mcfg)
+		return 0;
+	acpi_fill_header(&mcfg->header, "MCFG", 1);
+	mcfg->base = GPA_PCI_CONFIG;
+	finish_table(&mcfg->header, sizeof *mcfg);
+	return area_gpa(area, mcfg);
+}
+
+/* §5.2.8 */
+static uint64_t add_xsdt(struct area *area, uint64_t fadt_gpa, uint64_t madt_gpa, uint64_t mcfg_gpa)
+{
+	const uint64_t entry[] = {fadt_gpa, madt_gpa, mcfg_gpa};
+	size_t entry_bytes = mcfg_gpa ? sizeof entry : sizeof entry - sizeof *entry;
+	struct acpi_header *xsdt = area_reserve(area, sizeof *xsdt + entry_bytes, 16);
 
 	if (!xsdt)
 		return 0;
 	acpi_fill_header(xsdt, "XSDT", 1);
-	memcpy(xsdt + 1, entry, sizeof entry);
-	finish_table(xsdt, sizeof *xsdt + sizeof entry);
+	memcpy(xsdt + 1, entry, entry_bytes);
+	finish_table(xsdt, sizeof *xsdt + entry_bytes);
 	return area_gpa(area, xsdt);
 }
 
@@ -275,7 +289,8 @@ int board_build_acpi(const struct board *board, uint64_t gpa, void *buf, size_t 
 	uint64_t dsdt_gpa = add_dsdt(&area, board);
 	uint64_t fadt_gpa = add_fadt(&area, board, facs_gpa, dsdt_gpa);
 	uint64_t madt_gpa = add_madt(&area, board);
-	uint64_t xsdt_gpa = add_xsdt(&area, fadt_gpa, madt_gpa);
+	uint64_t mcfg_gpa = board_has_pci(board) ? add_mcfg(&area) : 0;
+	uint64_t xsdt_gpa = add_xsdt(&area, fadt_gpa, madt_gpa, mcfg_gpa);
 
 	if (area.full)
 		return -ENOSPC;

@@ -185,6 +185,17 @@ struct madt_x2apic {
 	uint32_t processor_uid;
 } ACPI_PACKED;
 
+/* PCI Firmware 3.0 §4.1.2: where MMCONFIG is */
+struct acpi_mcfg {
+	struct acpi_header header;
+	uint64_t reserved0;
+	uint64_t base; /* of bus 0 */
+	uint16_t segment;
+	uint8_t first_bus, last_bus;
+	uint32_t reserved1;
+} ACPI_PACKED;
+
+_Static_assert(sizeof(struct acpi_mcfg) == 60, "MCFG");
 _Static_assert(sizeof(struct acpi_madt) == 44, "MADT");
 _Static_assert(sizeof(struct madt_lapic) == 8, "LAPIC");
 _Static_assert(sizeof(struct madt_ioapic) == 12, "IOAPIC");
@@ -200,6 +211,13 @@ uint8_t acpi_sum(const void *bytes, size_t len_bytes);
 
 /* The DSDT with its header (length and checksum are filled in later), or -ENOSPC. */
 int acpi_build_dsdt(const struct board *board, void *buf, size_t size_bytes);
+
+struct aml;
+/* The devices of board->plugin into \_SB. */
+void acpi_add_plugins(struct aml *aml, const struct board *board);
+
+/* An edge-triggered interrupt into a resource template; none for BOARD_NO_IRQ. */
+void acpi_add_interrupt(struct aml *aml, const struct board *board, int irq);
 
 /* Fills in what all our tables have in common, but for length and checksum. */
 void acpi_fill_header(struct acpi_header *header, const char signature[4], uint8_t revision);

@@ -32,6 +32,8 @@ enum {
 	TAG_IO = 0x47,
 	TAG_END = 0x79,
 	TAG_MEMORY32_FIXED = 0x86,
+	TAG_DWORD_ADDRESS = 0x87,
+	TAG_WORD_ADDRESS = 0x88,
 	TAG_EXTENDED_INTERRUPT = 0x89
 };
 
@@ -296,4 +298,34 @@ void aml_resource_memory(struct aml *aml, uint32_t base, uint32_t size_bytes)
 	aml_byte(aml, 1);
 	emit_value(aml, base, 4);
 	emit_value(aml, size_bytes, 4);
+}
+
+/* ACPI 6.4 §6.4.3.5: producer, both ends fixed. width: bytes of each number, 2 or 4. */
+static void address_range(struct aml *aml, unsigned width, uint8_t type, uint8_t type_flags,
+			  uint32_t base, uint32_t size_bytes)
+{
+	const uint32_t field[] = {0, base, base + size_bytes - 1, 0, size_bytes};
+
+	aml_byte(aml, width == 2 ? TAG_WORD_ADDRESS : TAG_DWORD_ADDRESS);
+	emit_value(aml, 3 + 5 * width, 2);
+	aml_byte(aml, type);
+	aml_byte(aml, 0x0c);
+	aml_byte(aml, type_flags);
+	for (unsigned i = 0; i < sizeof field / sizeof *field; i++)
+		emit_value(aml, field[i], width);
+}
+
+void aml_resource_bus_range(struct aml *aml, uint16_t first, uint16_t last)
+{
+	address_range(aml, 2, 2, 0, first, last - first + 1u);
+}
+
+void aml_resource_io_range(struct aml *aml, uint16_t base, uint16_t size_bytes)
+{
+	address_range(aml, 2, 1, 3, base, size_bytes); /* all of the range, ISA ports too */
+}
+
+void aml_resource_memory_range(struct aml *aml, uint32_t base, uint32_t size_bytes)
+{
+	address_range(aml, 4, 0, 1, base, size_bytes); /* read-write, not cacheable */
 }

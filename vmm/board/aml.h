@@ -79,5 +79,9 @@ void aml_resource_io(struct aml *aml, uint16_t port, uint8_t size_bytes);
 void aml_resource_isa_irq(struct aml *aml, unsigned irq);		/* edge, active high */
 void aml_resource_interrupt(struct aml *aml, uint32_t gsi, bool level); /* active high */
 void aml_resource_memory(struct aml *aml, uint32_t base, uint32_t size_bytes);
+/* What a bridge passes on (§6.4.3.5): bus numbers, ports, memory. */
+void aml_resource_bus_range(struct aml *aml, uint16_t first, uint16_t last);
+void aml_resource_io_range(struct aml *aml, uint16_t base, uint16_t size_bytes);
+void aml_resource_memory_range(struct aml *aml, uint32_t base, uint32_t size_bytes);
 
 #endif

@@ -13,11 +13,29 @@
 #include "bus/bus.h"
 #include "bus/device.h"
 
+struct virtio_model;
+
 #define BOARD_CPU_MAX 255
-#define BOARD_WINDOW_MAX 3
+#define BOARD_PLUGIN_MAX 31
+#define BOARD_WINDOW_MAX 5
 #define BOARD_NO_IRQ (-1)
 
 enum board_irqchip { BOARD_IRQCHIP_KERNEL, BOARD_IRQCHIP_SPLIT };
+
+/* What --disk, --net and their like add to the board: a virtio device behind either transport, or a PCI
+ * function of its own kind. The order is that of the PCI slots, and of the MMIO windows. */
+enum board_plug { BOARD_PLUG_VIRTIO_PCI, BOARD_PLUG_VIRTIO_MMIO, BOARD_PLUG_PCI };
+struct board_plugin {
+	enum board_plug plug;
+	const char *name;		  /* "disk0" */
+	const struct virtio_model *model; /* virtio */
+	uint64_t ring_features;		  /* virtio: which of the VIRTIO_F_* bits are on offer */
+	const struct device_ops *ops;	  /* BOARD_PLUG_PCI: starts with struct pci_function */
+	const void *options;		  /* the model's own; outlives the machine */
+	/* BOARD_PLUG_PCI: ports that are no BAR's, regions from PCI_FIXED_WINDOW on; NULL: none */
+	const struct board_window *window;
+	unsigned window_count;
+};
 
 /* One machine's parameters. Filled in by the command line, then constant. */
 struct board {
@@ -30,6 +48,8 @@ struct board {
 	uint64_t initrd_bytes;
 	uint64_t hypercall_gpa;	     /* 0: no hypercall page */
 	uint32_t hypercall_features; /* HYPERCALL_FEATURE_* */
+	const struct board_plugin *plugin;
+	unsigned plugin_count;
 };
 
 struct board_window {
@@ -43,7 +63,9 @@ enum board_when {
 	BOARD_ALWAYS,
 	BOARD_WITH_KERNEL_IRQCHIP,
 	BOARD_WITH_SPLIT_IRQCHIP,
-	BOARD_WITH_DEBUG_EXIT
+	BOARD_WITH_DEBUG_EXIT,
+	BOARD_WITH_PCI, /* at least one plugin is a PCI function */
+	BOARD_WITHOUT_PCI
 };
 
 struct board_device {
@@ -61,11 +83,26 @@ struct board_device {
 extern const struct board_device board_table[];
 extern const unsigned board_table_count;
 
+/* Fixed windows of plugins: of the IDE controller, in the order of enum ide_window. */
+#define BOARD_IDE_WINDOWS 4
+extern const struct board_window board_ide_window[BOARD_IDE_WINDOWS];
+
 /* True where this line of the table is part of this machine. */
 bool board_has(const struct board *board, const struct board_device *entry);
 
 /* The line of that name which is part of this machine, or NULL. */
 const struct board_device *board_find(const struct board *board, const char *name);
+
+/* Where a plugin is. */
+struct board_place {
+	unsigned slot; /* PCI; BARs are placed by the bridge */
+	uint64_t gpa;  /* virtio-mmio: of its register page */
+	int irq; /* virtio-mmio: GSI, edge-triggered; PCI: of INTA#, level-triggered, shared */
+};
+bool board_has_pci(const struct board *board);
+unsigned board_mmio_count(const struct board *board); /* plugins behind virtio-mmio */
+/* 0, or -ENOSPC: there is no slot or no interrupt left for it. */
+int board_place_plugin(const struct board *board, unsigned index, struct board_place *place);
 
 /* That the machine is possible: windows aligned, inside their address space and apart from each
  * other and from RAM, interrupts in range and used once. To be called at start-up. 0, or -EINVAL:

@@ -30,6 +30,8 @@ bool board_has(const struct board *board, const struct board_device *entry)
 	case BOARD_WITH_KERNEL_IRQCHIP: return board->irqchip == BOARD_IRQCHIP_KERNEL;
 	case BOARD_WITH_SPLIT_IRQCHIP: return board->irqchip == BOARD_IRQCHIP_SPLIT;
 	case BOARD_WITH_DEBUG_EXIT: return board->debug_exit;
+	case BOARD_WITH_PCI: return board_has_pci(board);
+	case BOARD_WITHOUT_PCI: return !board_has_pci(board);
 	}
 	return false;
 }
@@ -130,7 +132,47 @@ int board_check_table(const struct board *board, const struct board_device *tabl
 	return err;
 }
 
+/* As if it were a line of the table. */
+static int check_fixed_windows(const struct board *board, const struct board_plugin *plugin,
+			       struct board_fault *why)
+{
+	struct board_device entry = {.name = plugin->name, .irq = BOARD_NO_IRQ};
+	int err;
+
+	for (unsigned i = 0; i < plugin->window_count; i++)
+		entry.window[i] = plugin->window[i];
+	err = check_device(&entry, why);
+	for (unsigned i = 0; i < board_table_count && !err; i++)
+		if (board_has(board, &board_table[i]))
+			err = check_pair(&board_table[i], &entry, why);
+	return err;
+}
+
+static int check_plugins(const struct board *board, struct board_fault *why)
+{
+	struct board_place place;
+
+	int err = 0;
+
+	for (unsigned i = 0; i < board->plugin_count && !err; i++) {
+		const struct board_plugin *plugin = &board->plugin[i];
+
+		if (board_place_plugin(board, i, &place) < 0)
+			return fault(why, "there is no %s left for %s",
+				     plugin->plug == BOARD_PLUG_VIRTIO_MMIO ? "interrupt"
+									    : "PCI slot",
+				     plugin->name);
+		if (plugin->window_count)
+			err = check_fixed_windows(board, plugin, why);
+	}
+	return err;
+}
+
 int board_check(const struct board *board, struct board_fault *why)
 {
+	int err = check_plugins(board, why);
+
+	if (err)
+		return err;
 	return board_check_table(board, board_table, board_table_count, why);
 }

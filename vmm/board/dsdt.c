@@ -25,7 +25,7 @@ static void name_device(const char *name, char out[5])
 }
 
 /* With an 8259 the classic descriptor; without, IRQ numbers mean nothing and a GSI is named. */
-static void add_interrupt(struct aml *aml, const struct board *board, int irq)
+void acpi_add_interrupt(struct aml *aml, const struct board *board, int irq)
 {
 	if (irq == BOARD_NO_IRQ)
 		return;
@@ -50,7 +50,7 @@ static void add_resources(struct aml *aml, const struct board *board,
 			aml_resource_memory(aml, (uint32_t)window->base,
 					    (uint32_t)window->size_bytes);
 	}
-	add_interrupt(aml, board, entry->irq);
+	acpi_add_interrupt(aml, board, entry->irq);
 	aml_resources_end(aml, resources);
 }
 
@@ -162,6 +162,7 @@ int acpi_build_dsdt(const struct board *board, void *buf, size_t size_bytes)
 	for (unsigned i = 0; i < board_table_count; i++)
 		if (board_table[i].acpi_hid && board_has(board, &board_table[i]))
 			add_device(&aml, board, &board_table[i]);
+	acpi_add_plugins(&aml, board);
 	if (board->irqchip == BOARD_IRQCHIP_SPLIT) {
 		add_power_button(&aml);
 		add_event_device(&aml, board);

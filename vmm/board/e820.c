@@ -20,6 +20,8 @@ unsigned board_build_e820(const struct board *board, struct board_e820_entry ent
 		 * use it as RAM once it has read the tables. */
 		{GPA_ACPI_TABLES, GPA_HIGH_RAM - GPA_ACPI_TABLES, E820_RESERVED},
 		{GPA_HIGH_RAM, low_end > GPA_HIGH_RAM ? low_end - GPA_HIGH_RAM : 0, E820_RAM},
+		/* Linux uses MMCONFIG only where that is reserved. */
+		{GPA_PCI_CONFIG, board_has_pci(board) ? GPA_PCI_CONFIG_BYTES : 0, E820_RESERVED},
 		{GPA_HOLE_END, board->memory_bytes - low_end, E820_RAM},
 	};
 	unsigned count = 0;

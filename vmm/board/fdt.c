@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "board/board.h"
+#include "dev/pci_host.h"
 #include "memory_map.h"
+#include "ports.h"
 
 enum { PHANDLE_IOAPIC = 1 };
 #define ISA_IO 1 /* first cell of an address on the ISA bus: an I/O port */
@@ -187,6 +189,77 @@ static void add_isa(struct tree *tree, const struct board *board)
 	end_node(tree);
 }
 
+static void add_virtio_mmio(struct tree *tree, const struct board_place *place)
+{
+	begin_node_at(tree, "virtio_mmio", place->gpa, 0x1000);
+	add_string(tree, "compatible", "virtio,mmio");
+	add_u32(tree, "interrupts", (uint32_t)place->irq);
+	add_flag(tree, "dma-coherent");
+	end_node(tree);
+}
+
+/* PCI bus binding, §2.2.1: a PCI address has three cells; device numbers stand in bits 11–15 of the first. */
+#define PCI_DEVICE_SHIFT 11
+#define PCI_SPACE_PORTS 0x01000000
+#define PCI_SPACE_MEMORY 0x02000000
+
+static void add_u32s(struct tree *tree, const char *name, const uint32_t *value, unsigned count)
+{
+	fdt32_t cells[48];
+
+	for (unsigned i = 0; i < count; i++)
+		cells[i] = cpu_to_fdt32(value[i]);
+	step(tree, fdt_property(tree->buf, name, cells, (int)(count * sizeof *cells)));
+}
+
+/* INTA# of slot n is input 16 + n % 8: the map looks at the low three bits of the device number alone. */
+static void add_pci_interrupts(struct tree *tree)
+{
+	const uint32_t mask[] = {(PCI_HOST_GSI_COUNT - 1) << PCI_DEVICE_SHIFT, 0, 0, 0};
+	uint32_t map[PCI_HOST_GSI_COUNT * 6];
+	unsigned cells = 0;
+
+	for (uint32_t i = 0; i < PCI_HOST_GSI_COUNT; i++) {
+		const uint32_t entry[] = {i << PCI_DEVICE_SHIFT, 0, 0, 0, PHANDLE_IOAPIC,
+					  PCI_HOST_FIRST_GSI + i};
+
+		memcpy(map + cells, entry, sizeof entry);
+		cells += sizeof entry / sizeof *entry;
+	}
+	add_u32(tree, "#interrupt-cells", 1);
+	add_u32s(tree, "interrupt-map-mask", mask, 4);
+	add_u32s(tree, "interrupt-map", map, cells);
+}
+
+static void add_pci(struct tree *tree)
+{
+	const uint32_t buses[] = {0, 0};
+	const uint32_t ranges[] = {
+		PCI_SPACE_PORTS,  0, PORT_PCI_WINDOW, 0, PORT_PCI_WINDOW, 0, PORT_PCI_WINDOW_SIZE,
+		PCI_SPACE_MEMORY, 0, GPA_PCI_WINDOW,  0, GPA_PCI_WINDOW,  0, GPA_PCI_WINDOW_BYTES};
+
+	begin_node_at(tree, "pci", GPA_PCI_CONFIG, GPA_PCI_CONFIG_BYTES);
+	add_string(tree, "compatible", "pci-host-ecam-generic");
+	add_string(tree, "device_type", "pci");
+	add_bus(tree, 3, 2);
+	add_u32s(tree, "bus-range", buses, 2);
+	add_u32s(tree, "ranges", ranges, sizeof ranges / sizeof *ranges);
+	add_pci_interrupts(tree);
+	end_node(tree);
+}
+
+static void add_plugins(struct tree *tree, const struct board *board)
+{
+	struct board_place place;
+
+	for (unsigned i = 0; i < board->plugin_count; i++)
+		if (board->plugin[i].plug == BOARD_PLUG_VIRTIO_MMIO &&
+		    board_place_plugin(board, i, &place) == 0)
+			add_virtio_mmio(tree, &place);
+	if (board_has_pci(board))
+		add_pci(tree);
+}
+
 /* What e820 calls reserved below 1 MiB: hypercall page, MP table, VGA hole, ACPI tables, firmware. */
 static void add_reservations(struct tree *tree)
 {
@@ -213,6 +286,7 @@ int board_build_fdt(const struct board *board, void *buf, size_t size_bytes)
 	add_interrupt_controller(&tree, "intel,ioapic", GPA_IOAPIC);
 	add_interrupt_controller(&tree, "intel,lapic", GPA_LAPIC);
 	add_isa(&tree, board);
+	add_plugins(&tree, board);
 	end_node(&tree);
 	step(&tree, fdt_finish(buf));
 	return tree.err ? -ENOSPC : (int)fdt_totalsize(buf);

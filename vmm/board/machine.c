@@ -8,14 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "backend/console.h"
 #include "bus/bus.h"
+#include "bus/pci.h"
+#include "bus/wiring.h"
 #include "dev/ioapic.h"
+#include "dev/pci_host.h"
 #include "loop/thread.h"
 #include "memory_map.h"
+#include "virtio/mmio.h"
+#include "virtio/pci.h"
 
-#define DEVICE_MAX 32
+#define DEVICE_MAX 64
 
 struct machine {
 	struct machine_setup setup;
@@ -26,6 +32,11 @@ struct machine {
 	struct vm *vm;
 	struct device *device[DEVICE_MAX];
 	unsigned device_count;
+	struct device *pci_host;
+	struct device
+		*plugin[BOARD_PLUGIN_MAX]; /* in the order of board.plugin; owned by device[] */
+	uint8_t *mmio_pages;		   /* registers of virtio-mmio devices, a page each */
+	size_t mmio_bytes;
 	struct boot_entry entry;
 	struct boot_report report;
 	int load_error; /* of boot_load(), and its text */
@@ -76,6 +87,13 @@ static int add_windows(struct machine *machine, const struct board_device *entry
 	return error;
 }
 
+static void connect_pci_host(struct machine *machine, struct device *host)
+{
+	machine->pci_host = host;
+	for (unsigned i = 0; i < PCI_HOST_GSI_COUNT; i++)
+		pci_host_connect(host, i, vm_irq_line(machine->vm, PCI_HOST_FIRST_GSI + i));
+}
+
 static int create_device(struct machine *machine, const struct board_device *entry)
 {
 	struct device_setup setup = {
@@ -84,6 +102,7 @@ static int create_device(struct machine *machine, const struct board_device *ent
 		.control = &machine->control,
 		.console = machine->setup.console,
 		.board = &machine->board,
+		.wiring = vm_wiring(machine->vm),
 	};
 	struct device *dev;
 	int error;
@@ -98,6 +117,8 @@ static int create_device(struct machine *machine, const struct board_device *ent
 	machine->device[machine->device_count++] = dev;
 	if (entry->ops == &ioapic_ops)
 		vm_connect_ioapic(machine->vm, dev);
+	if (entry->ops == &pci_host_ops)
+		connect_pci_host(machine, dev);
 	return add_windows(machine, entry, dev);
 }
 
@@ -117,6 +138,114 @@ static int create_devices(struct machine *machine, char *err, size_t err_size)
 		}
 	}
 	return 0;
+}
+
+/* The guest reads the registers of virtio-mmio without an exit where KVM has read-only memory. */
+static int map_mmio_pages(struct machine *machine)
+{
+	const struct wiring *wiring = vm_wiring(machine->vm);
+
+	machine->mmio_bytes = board_mmio_count(&machine->board) * VIRTIO_MMIO_PAGE_BYTES;
+	if (!machine->mmio_bytes)
+		return 0;
+	machine->mmio_pages = mmap(NULL, machine->mmio_bytes, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (machine->mmio_pages == MAP_FAILED) {
+		machine->mmio_pages = NULL;
+		return -ENOMEM;
+	}
+	return wiring->add_readonly_memory(wiring->kvm, GPA_VIRTIO_MMIO, machine->mmio_pages,
+					   machine->mmio_bytes);
+}
+
+static int add_plugin(struct machine *machine, unsigned index, const struct device_ops *ops,
+		      const struct board_place *place, const void *options)
+{
+	const struct device_setup setup = {
+		.loop = machine->setup.loop,
+		.mem = &machine->mem,
+		.control = &machine->control,
+		.console = machine->setup.console,
+		.board = &machine->board,
+		.irq = vm_irq_line(machine->vm, (unsigned)place->irq),
+		.wiring = vm_wiring(machine->vm),
+		.options = options,
+	};
+	struct device *dev;
+	int error;
+
+	if (machine->device_count == DEVICE_MAX)
+		return -ENOSPC;
+	error = device_create(ops, machine->board.plugin[index].name, &setup, &dev);
+	if (error)
+		return error;
+	machine->device[machine->device_count++] = dev;
+	machine->plugin[index] = dev;
+	return 0;
+}
+
+static int create_mmio_plugin(struct machine *machine, unsigned index,
+			      const struct board_place *place)
+{
+	const struct virtio_mmio_options options = {
+		.plugin = &machine->board.plugin[index],
+		.gpa = place->gpa,
+		.page = machine->mmio_pages + (place->gpa - GPA_VIRTIO_MMIO),
+	};
+	int error = add_plugin(machine, index, &virtio_mmio_ops, place, &options);
+
+	return error ? error
+		     : bus_add(&machine->bus, BUS_MMIO, place->gpa, VIRTIO_MMIO_PAGE_BYTES,
+			       machine->plugin[index], 0);
+}
+
+/* A PCI device of its own kind, and what it has beside its BARs. */
+static int create_pci_plugin(struct machine *machine, unsigned index,
+			     const struct board_place *place)
+{
+	const struct board_plugin *plugin = &machine->board.plugin[index];
+	int error = add_plugin(machine, index, plugin->ops, place, plugin->options);
+
+	for (unsigned i = 0; !error && i < plugin->window_count; i++)
+		error = bus_add(&machine->bus, plugin->window[i].space, plugin->window[i].base,
+				plugin->window[i].size_bytes, machine->plugin[index],
+				PCI_FIXED_WINDOW + i);
+	return error;
+}
+
+static int create_plugin(struct machine *machine, unsigned index)
+{
+	const struct board_plugin *plugin = &machine->board.plugin[index];
+	struct board_place place;
+	int error = board_place_plugin(&machine->board, index, &place);
+
+	if (error)
+		return error;
+	if (plugin->plug == BOARD_PLUG_VIRTIO_MMIO)
+		return create_mmio_plugin(machine, index, &place);
+	if (plugin->plug == BOARD_PLUG_VIRTIO_PCI)
+		error = add_plugin(machine, index, &virtio_pci_ops, &place, plugin);
+	else
+		error = create_pci_plugin(machine, index, &place);
+	return error ? error
+		     : pci_host_attach(machine->pci_host,
+				       (struct pci_function *)machine->plugin[index], place.slot);
+}
+
+static int create_plugins(struct machine *machine, char *err, size_t err_size)
+{
+	int error = map_mmio_pages(machine);
+
+	if (error)
+		snprintf(err, err_size, "KVM can't map the registers of virtio-mmio: %s",
+			 strerror(-error));
+	for (unsigned i = 0; !error && i < machine->board.plugin_count; i++) {
+		error = create_plugin(machine, i);
+		if (error)
+			snprintf(err, err_size, "can't create device %s: %s",
+				 machine->board.plugin[i].name, strerror(-error));
+	}
+	return error;
 }
 
 /* A huge page costs a million instructions to clear: more than all the rest of loading a small image, which
@@ -184,6 +313,8 @@ int machine_create(const struct machine_setup *setup, struct machine **out, char
 		error = load_and_create_vm(machine, err, err_size);
 	if (!error)
 		error = create_devices(machine, err, err_size);
+	if (!error)
+		error = create_plugins(machine, err, err_size);
 	if (error) {
 		machine_destroy(machine);
 		return error;
@@ -217,6 +348,8 @@ uint64_t machine_destroy(struct machine *machine)
 	while (machine->device_count > 0)
 		device_destroy(machine->device[--machine->device_count]);
 	kvm_ns = vm_destroy(machine->vm);
+	if (machine->mmio_pages)
+		munmap(machine->mmio_pages, machine->mmio_bytes);
 	gmem_destroy(&machine->mem);
 	free(machine);
 	return kvm_ns;
@@ -242,6 +375,16 @@ struct vm *machine_vm(struct machine *machine)
 struct vm_control *machine_control(struct machine *machine)
 {
 	return &machine->control;
+}
+
+struct device *machine_device(const struct machine *machine, unsigned index)
+{
+	return index < machine->device_count ? machine->device[index] : NULL;
+}
+
+struct pci_function *machine_pci_function(const struct machine *machine, unsigned slot)
+{
+	return pci_host_function(machine->pci_host, slot);
 }
 
 const struct boot_report *machine_boot_report(const struct machine *machine)

@@ -61,8 +61,20 @@ const struct board_device board_table[] = {
 	{
 		.ops = &pci_host_ops,
 		.name = "pci-host",
-		.when = BOARD_ALWAYS,
+		.when = BOARD_WITHOUT_PCI,
 		.window = {{BUS_PIO, PORT_PCI_ADDRESS, 4}, {BUS_PIO, PORT_PCI_DATA, 4}},
+		.irq = BOARD_NO_IRQ,
+	},
+	{
+		/* The functions behind it are plugins; ACPI and the device tree show it by hand. */
+		.ops = &pci_host_ops,
+		.name = "pci-host",
+		.when = BOARD_WITH_PCI,
+		.window = {{BUS_PIO, PORT_PCI_ADDRESS, 4},
+			   {BUS_PIO, PORT_PCI_DATA, 4},
+			   {BUS_MMIO, GPA_PCI_CONFIG, GPA_PCI_CONFIG_BYTES},
+			   {BUS_MMIO, GPA_PCI_WINDOW, GPA_PCI_WINDOW_BYTES},
+			   {BUS_PIO, PORT_PCI_WINDOW, PORT_PCI_WINDOW_SIZE}},
 		.irq = BOARD_NO_IRQ,
 	},
 	{
@@ -115,3 +127,10 @@ const struct board_device board_table[] = {
 };
 
 const unsigned board_table_count = sizeof board_table / sizeof *board_table;
+
+const struct board_window board_ide_window[BOARD_IDE_WINDOWS] = {
+	{BUS_PIO, PORT_IDE_COMMAND_0, 8},
+	{BUS_PIO, PORT_IDE_CONTROL_0, 1},
+	{BUS_PIO, PORT_IDE_COMMAND_1, 8},
+	{BUS_PIO, PORT_IDE_CONTROL_1, 1},
+};

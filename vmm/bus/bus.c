@@ -75,6 +75,12 @@ const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_
 	*value = ones(width);
 	if (!window)
 		return NULL;
+	if (window->dev->ops->unlocked) {
+		__atomic_fetch_add(&window->reads, 1, __ATOMIC_RELAXED);
+		*value &= window->dev->ops->read(window->dev, window->region, addr - window->base,
+						 width);
+		return window;
+	}
 	pthread_mutex_lock(&window->dev->lock);
 	window->reads++;
 	*value &= window->dev->ops->read(window->dev, window->region, addr - window->base, width);
@@ -89,10 +95,50 @@ const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64
 
 	if (!window)
 		return NULL;
+	if (window->dev->ops->unlocked) {
+		__atomic_fetch_add(&window->writes, 1, __ATOMIC_RELAXED);
+		window->dev->ops->write(window->dev, window->region, addr - window->base, width,
+					value & ones(width));
+		return window;
+	}
 	pthread_mutex_lock(&window->dev->lock);
 	window->writes++;
 	window->dev->ops->write(window->dev, window->region, addr - window->base, width,
 				value & ones(width));
 	pthread_mutex_unlock(&window->dev->lock);
 	return window;
+}
+
+const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					 unsigned width, void *data, unsigned count)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+	const struct device_ops *ops = window ? window->dev->ops : NULL;
+	bool served;
+
+	if (!ops || ops->unlocked || !ops->read_string)
+		return NULL;
+	pthread_mutex_lock(&window->dev->lock);
+	served = ops->read_string(window->dev, window->region, addr - window->base, width, data,
+				  count);
+	window->reads += served ? count : 0;
+	pthread_mutex_unlock(&window->dev->lock);
+	return served ? window : NULL;
+}
+
+const struct bus_window *bus_write_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					  unsigned width, const void *data, unsigned count)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+	const struct device_ops *ops = window ? window->dev->ops : NULL;
+	bool served;
+
+	if (!ops || ops->unlocked || !ops->write_string)
+		return NULL;
+	pthread_mutex_lock(&window->dev->lock);
+	served = ops->write_string(window->dev, window->region, addr - window->base, width, data,
+				   count);
+	window->writes += served ? count : 0;
+	pthread_mutex_unlock(&window->dev->lock);
+	return served ? window : NULL;
 }

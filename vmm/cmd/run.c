@@ -19,6 +19,7 @@
 #include "backend/console.h"
 #include "board/machine.h"
 #include "cmd/cmd.h"
+#include "cmd/devices.h"
 #include "cmd/paths.h"
 #include "cmd/run_options.h"
 #include "cmd/run_report.h"
@@ -240,10 +241,12 @@ static int prepare(struct run *run)
 			strerror(errno));
 		return VITRINE_EXIT_USAGE;
 	}
+	if (devices_open(run->options.devices, run->options.cpu_count, err, sizeof(err)) < 0)
+		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.dry_run)
 		return 0;
-	if (console_open(run->options.serial, run->loop, &keys, &run->console, err, sizeof(err)) <
-	    0)
+	if (console_open("--serial", run->options.serial, run->loop, &keys, &run->console, err,
+			 sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.gdb &&
 	    gdb_open(run->options.gdb, run->loop, &run->gdb, err, sizeof(err)) < 0)
@@ -259,12 +262,17 @@ static int prepare(struct run *run)
 
 static struct machine_setup machine_setup(struct run *run)
 {
+	unsigned plugin_count;
+	const struct board_plugin *plugin = devices_plugins(run->options.devices, &plugin_count);
+
 	return (struct machine_setup){
 		.board = {.memory_bytes = run->options.memory_bytes,
 			  .cpu_count = run->options.cpu_count,
 			  .irqchip = run->options.irqchip,
 			  .debug_exit = run->options.debug_exit,
-			  .cmdline = run->cmdline},
+			  .cmdline = run->cmdline,
+			  .plugin = plugin,
+			  .plugin_count = plugin_count},
 		.image = run->image,
 		.firmware = run->firmware,
 		.cpu_model = &run->cpu_model,
@@ -393,6 +401,7 @@ static int run_cycles(struct run *run)
 static void clean_up(struct run *run)
 {
 	machine_destroy(run->machine);
+	devices_destroy(run->options.devices);
 	gdb_close(run->gdb);
 	console_close(run->console);
 	trace_close(run->trace);
@@ -429,9 +438,13 @@ int cmd_run(int argc, char **argv)
 	switch (run_options_parse(argc, argv, &run->options)) {
 	case RUN_PARSE_HELP:
 		run_options_help();
+		devices_destroy(run->options.devices);
 		free(run);
 		return VITRINE_EXIT_OK;
-	case RUN_PARSE_ERROR: free(run); return VITRINE_EXIT_USAGE;
+	case RUN_PARSE_ERROR:
+		devices_destroy(run->options.devices);
+		free(run);
+		return VITRINE_EXIT_USAGE;
 	case RUN_PARSE_OK: break;
 	}
 	status = prepare(run);

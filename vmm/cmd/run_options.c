@@ -4,6 +4,8 @@
  */
 #include "cmd/run_options.h"
 
+#include "cmd/devices.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -34,7 +36,8 @@ enum {
 	OPT_STATS,
 	OPT_JSON,
 	OPT_TRACE,
-	OPT_GDB
+	OPT_GDB,
+	OPT_DISK
 };
 
 static const struct option long_options[] = {
@@ -60,6 +63,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"gdb", required_argument, NULL, OPT_GDB},
+	{"disk", required_argument, NULL, OPT_DISK},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -180,6 +184,16 @@ static bool set_image(const char *value, struct run_options *options)
 	return true;
 }
 
+static bool add_device(int (*add)(struct devices *, const char *, char *, size_t),
+		       const char *option, const char *value, struct run_options *options)
+{
+	char err[256];
+
+	if (add(options->devices, value, err, sizeof(err)) == 0)
+		return true;
+	return complain(option, value, err);
+}
+
 /* One option; false after a complaint. */
 static bool take(int option, const char *value, struct run_options *o)
 {
@@ -207,6 +221,7 @@ static bool take(int option, const char *value, struct run_options *o)
 	case OPT_JSON: return o->json = o->stats = true;
 	case OPT_TRACE: return parse_trace(value, o);
 	case OPT_GDB: o->gdb = value; return true;
+	case OPT_DISK: return add_device(devices_add_disk, "--disk", value, o);
 	case OPT_KASLR:
 		if (!parse_choice("--kaslr", value, "off", "on", &second))
 			return false;
@@ -247,6 +262,10 @@ enum run_parse run_options_parse(int argc, char **argv, struct run_options *opti
 					.kaslr = BOOT_KASLR_ON,
 					.cpu_count = 1,
 					.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS};
+	if (devices_create(&options->devices) < 0) {
+		fprintf(stderr, "vitrine run: out of memory\n");
+		return RUN_PARSE_ERROR;
+	}
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "m:c:vh", long_options, NULL)) != -1) {
 		if (option == 'h')

@@ -17,9 +17,10 @@ struct run_options {
 	const char *firmware; /* NULL: the bundled one */
 	const char *cmdline;  /* "" by default */
 	const char *serial;
-	const char *cpu;	/* "host", "baseline,+avx" */
-	const char *gdb;	/* NULL: none */
-	const char *trace_file; /* NULL: standard error */
+	const char *cpu;	 /* "host", "baseline,+avx" */
+	const char *gdb;	 /* NULL: none */
+	const char *trace_file;	 /* NULL: standard error */
+	struct devices *devices; /* --disk, --net, …; devices_destroy() */
 	uint64_t memory_bytes;
 	unsigned cpu_count;
 	unsigned timeout_ms; /* 0: none */
@@ -42,6 +43,7 @@ struct run_options {
 enum run_parse { RUN_PARSE_OK, RUN_PARSE_HELP, RUN_PARSE_ERROR };
 
 /* Fills *options; strings point into argv. Errors are printed, one line each. */
+/* options->devices is there afterwards, whatever the result. */
 enum run_parse run_options_parse(int argc, char **argv, struct run_options *options);
 
 void run_options_help(void);

@@ -37,24 +37,7 @@ static void send_msi(void *ctx, uint64_t address, uint32_t data)
 /* KVM learns from MSI routes which vectors are level-triggered, so that their EOI exits to us. */
 static void update_routes(void *ctx, const struct ioapic_route route[IOAPIC_PIN_COUNT])
 {
-	struct vm *vm = ctx;
-	union {
-		struct kvm_irq_routing list;
-		uint8_t room[sizeof(struct kvm_irq_routing) +
-			     IOAPIC_PIN_COUNT * sizeof(struct kvm_irq_routing_entry)];
-	} table = {.list.nr = 0};
-
-	for (unsigned pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
-		if (route[pin].masked && !route[pin].level)
-			continue;
-		table.list.entries[table.list.nr++] = (struct kvm_irq_routing_entry){
-			.gsi = pin,
-			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {.address_lo = (uint32_t)route[pin].address,
-				  .address_hi = (uint32_t)(route[pin].address >> 32),
-				  .data = route[pin].data}};
-	}
-	ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table);
+	wiring_set_ioapic_routes(ctx, route);
 }
 
 void vm_connect_ioapic(struct vm *vm, struct device *ioapic)

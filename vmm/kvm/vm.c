@@ -133,6 +133,7 @@ static int add_memory(struct vm *vm)
 	if (!err && vm->rom)
 		err = add_slot(vm, slot++, GPA_FIRMWARE_ROM, vm->rom, FIRMWARE_BYTES,
 			       KVM_MEM_READONLY);
+	vm->next_slot = slot;
 	return err;
 }
 
@@ -231,6 +232,7 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 		vm->doorbell_fd[i] = -1;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
+	wiring_init(vm);
 	vm->host_kind = kvm_host_classify();
 	error = open_kvm(vm, err, err_size);
 	if (!error)
@@ -267,6 +269,8 @@ uint64_t vm_destroy(struct vm *vm)
 	kvm_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
 	if (vm->rom)
 		munmap(vm->rom, FIRMWARE_BYTES);
+	free(vm->msi_route);
+	pthread_mutex_destroy(&vm->routing_lock);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
@@ -286,6 +290,11 @@ unsigned vm_vcpu_count(const struct vm *vm)
 const struct gmem *vm_memory(const struct vm *vm)
 {
 	return vm->setup.mem;
+}
+
+uint64_t vm_tsc_hz(const struct vm *vm)
+{
+	return vm->tsc_hz;
 }
 
 bool vm_is_deprivileged(const struct vm *vm)

@@ -79,8 +79,14 @@ struct vm_control *vm_get_control(const struct vm *vm);
 /* Interrupt input number gsi of the board, as device_setup.irq wants it; the VM outlives the line. */
 struct irq_line vm_irq_line(struct vm *vm, unsigned gsi);
 
+/* Doorbells, irqfds and MSIs of this VM, as device_setup.wiring wants them (bus/wiring.h). */
+const struct wiring *vm_wiring(struct vm *vm);
+
 /* Split irqchip: the board's own IOAPIC, connected to KVM's LAPICs. Before vm_start(). */
 void vm_connect_ioapic(struct vm *vm, struct device *ioapic);
+
+/* Of the vCPUs' TSC, which is the host's; 0: KVM does not say. */
+uint64_t vm_tsc_hz(const struct vm *vm);
 
 /* True where ring 0 goes through KVM's instruction emulator (no VT-x, no AMD-V underneath). */
 bool vm_is_deprivileged(const struct vm *vm);

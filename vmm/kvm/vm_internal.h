@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bus/wiring.h"
+#include "dev/ioapic.h"
 #include "hypercall.h"
 #include "kvm/probe.h"
 #include "kvm/vm.h"
@@ -42,6 +44,14 @@ struct vcpu {
 	struct trace_exit last_exit;
 };
 
+/* One MSI's entry of KVM's routing table. */
+struct msi_route {
+	bool taken;
+	bool bound; /* has a message */
+	uint64_t address;
+	uint32_t data;
+};
+
 struct vm {
 	struct vm_setup setup;
 	int kvm_fd;
@@ -63,6 +73,14 @@ struct vm {
 	int doorbell_fd[HYPERCALL_DOORBELL_MAX];
 	_Atomic uint64_t doorbell_count[HYPERCALL_DOORBELL_MAX];
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the first KVM_RUN */
+
+	/* wiring.c; routing_lock */
+	struct wiring wiring;
+	pthread_mutex_t routing_lock;
+	struct ioapic_route ioapic_route[IOAPIC_PIN_COUNT]; /* split irqchip */
+	struct msi_route *msi_route;			    /* of GSI FIRST_MSI_GSI and up */
+	unsigned msi_route_count;
+	unsigned next_slot; /* first memory slot that is free */
 
 	/* while the VM is being set up */
 	struct kvm_cpuid2 *supported_cpuid;
@@ -107,6 +125,10 @@ uint64_t hypercall_handle(struct vcpu *vcpu);
 /* irq.c */
 int irq_setup(struct vm *vm);
 void irq_end_of_interrupt(struct vm *vm, uint8_t vector);
+
+/* wiring.c: routes of the IOAPIC's pins (split irqchip) beside those of MSIs. */
+void wiring_init(struct vm *vm);
+void wiring_set_ioapic_routes(struct vm *vm, const struct ioapic_route route[IOAPIC_PIN_COUNT]);
 
 /* failure.c: the one place where a vCPU that cannot go on is reported and the VM ended. */
 void failure_report(struct vcpu *vcpu, enum vm_end end, enum crash_kind kind);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Disks, whoever drives them. Sectors have 512 bytes; one CPU uses a disk at a time.
+ */
+#ifndef GUEST_DRIVERS_BLOCK_H
+#define GUEST_DRIVERS_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/mm/dma.h"
+
+#define SECTOR_BYTES 512
+
+enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
+
+/* Filled in by the caller, who keeps it until it has come back. */
+struct block_request {
+	enum block_operation operation;
+	uint64_t sector;
+	uint32_t sector_count; /* 1 to request_max; 0 for a flush */
+	uint64_t gpa;	       /* of the data, contiguous */
+	void *data;	       /* the same, for drivers that copy */
+	bool failed;	       /* valid when it has come back */
+};
+
+struct block_device {
+	char name[8];	    /* "vda", "hda" */
+	const char *driver; /* "virtio-blk", "ide-dma", … */
+	uint64_t sector_count;
+	uint32_t request_max; /* sectors in one request */
+	unsigned depth;	      /* requests at a time */
+	bool read_only;
+
+	/* Takes a request. false: as many as possible are under way. */
+	bool (*submit)(struct block_device *disk, struct block_request *request);
+	/* Starts all that was submitted and returns one that has ended; NULL: none within limit_ns. */
+	struct block_request *(*complete)(struct block_device *disk, uint64_t limit_ns);
+	/* Resets what can be reset while the disk is idle, e.g. its queue. NULL: nothing; false: failed. */
+	bool (*restart)(struct block_device *disk);
+	/* One line on what was negotiated and how often it was used. */
+	void (*describe)(const struct block_device *disk, char *text, unsigned size);
+
+	void *context; /* the driver's */
+	struct block_device *next;
+};
+
+/* Joins the list; for drivers. It lives for good. */
+void block_add(struct block_device *disk);
+
+/* The list's start. */
+struct block_device *block_first(void);
+
+/* By name; "" is the first one. NULL: there is none. */
+struct block_device *block_find(const char *name);
+
+/* One request from start to end. false: the disk said no, or nothing. */
+bool block_read(struct block_device *disk, uint64_t sector, uint32_t count, const struct dma *data);
+bool block_write(struct block_device *disk, uint64_t sector, uint32_t count, const struct dma *data);
+bool block_flush(struct block_device *disk);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Network interfaces, whoever drives them: Ethernet frames without their checksum, in and out.
+ */
+#ifndef GUEST_DRIVERS_NET_H
+#define GUEST_DRIVERS_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NET_HEADER_BYTES 14
+#define NET_FRAME_MIN 60 /* shorter ones are padded by the driver where the device doesn't */
+#define NET_FRAME_MAX 1514
+
+struct net_device {
+	char name[8];	    /* "net0" */
+	const char *driver; /* "virtio-net", "e1000", "ne2000" */
+	uint8_t mac[6];
+	uint16_t mtu;
+	uint64_t sent, received; /* frames */
+
+	/* Takes a copy of a frame of at most NET_FRAME_MAX bytes. false: no room at the moment. */
+	bool (*send)(struct net_device *nic, const void *frame, unsigned bytes);
+	/* Starts what was sent, and says whether all of it has left. */
+	bool (*all_sent)(struct net_device *nic);
+	/* A frame into at least NET_FRAME_MAX bytes; returns its length, 0: there is none. */
+	unsigned (*receive)(struct net_device *nic, void *frame);
+	/* Sleeps until a frame may be there, at most until the next tick. NULL: can only be polled. */
+	void (*wait)(struct net_device *nic);
+	/* One line on what was negotiated and how often it was used. */
+	void (*describe)(const struct net_device *nic, char *text, unsigned size);
+
+	void *context; /* the driver's */
+	struct net_device *next;
+};
+
+/* Joins the list and gets its name; for drivers. It lives for good. */
+void net_add(struct net_device *nic);
+
+/* The list's start. */
+struct net_device *net_first(void);
+
+/* By name; "" is the first one. NULL: there is none. */
+struct net_device *net_find(const char *name);
+
+/* Sends, waiting for room. false: there is none for seconds. */
+bool net_send(struct net_device *nic, const void *frame, unsigned bytes);
+
+/* Waits until all has left. false: it doesn't. */
+bool net_drain(struct net_device *nic);
+
+/* The next frame, or 0 after limit_ns. */
+unsigned net_receive(struct net_device *nic, void *frame, uint64_t limit_ns);
+
+#endif

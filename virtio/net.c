@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * virtio-net (virtio 1.2 §5.1): features, configuration, queues. See net.h and net_internal.h.
+ *
+ * Queues (§5.1.2): receive and send of pair 0, of pair 1, …, then control; a driver without MQ knows one pair and
+ * has its control queue as number 2, whatever we have behind.
+ */
+#include "virtio/net.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "virtio/net_internal.h"
+
+static unsigned control_index(const struct vnet *net)
+{
+	return virtio_has(&net->vdev, VIRTIO_NET_F_MQ) ? net->pair_count * 2 : 2;
+}
+
+static void net_serve(struct virtio_device *vdev, unsigned index)
+{
+	struct vnet *net = (struct vnet *)vdev;
+
+	if (index == control_index(net))
+		vnet_control(net, vdev->queue[index]);
+	else if (index % 2)
+		vnet_send(net->send[index / 2]);
+	else if (index / 2 < net->pair_count)
+		vnet_receive(net->receive[index / 2]);
+}
+
+/* Nothing is in flight outside serve(): frames are copied by the back end. */
+static void net_drain(struct virtio_device *vdev, unsigned index)
+{
+	struct vnet *net = (struct vnet *)vdev;
+
+	if (index / 2 >= net->pair_count)
+		return;
+	if (index % 2)
+		vnet_send_forget(net->send[index / 2]);
+	else
+		vnet_receive_forget(net->receive[index / 2]);
+}
+
+/* --- the back end calls, in the pair's thread */
+
+static void with_queue(struct virtio_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	if (queue->live && virtq_is_live(queue->ring))
+		queue->vdev->model->serve(queue->vdev, queue->index);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static void readable(void *ctx)
+{
+	with_queue(((struct vnet_receive *)ctx)->queue);
+}
+
+static void writable(void *ctx)
+{
+	const struct vnet_receive *receive = ctx;
+
+	with_queue(receive->net->send[receive->pair]->queue);
+}
+
+static void link_changed(void *ctx)
+{
+	struct vnet *net = ctx;
+	uint16_t status = net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0;
+
+	memcpy(net->vdev.config + offsetof(struct virtio_net_config, status), &status,
+	       sizeof(status));
+	virtio_config_changed(&net->vdev);
+}
+
+/* --- negotiation */
+
+static const struct {
+	unsigned offload;
+	uint64_t bits;
+} offload_bits[] = {
+	{NET_OFFLOAD_CSUM, VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |
+				   VIRTIO_BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)},
+	{NET_OFFLOAD_TSO4,
+	 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4)},
+	{NET_OFFLOAD_TSO6,
+	 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6)},
+	{NET_OFFLOAD_TSO_ECN,
+	 VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN)},
+	{NET_OFFLOAD_UFO, VIRTIO_BIT(VIRTIO_NET_F_HOST_UFO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_UFO)},
+};
+
+#define OFFLOAD_COUNT (sizeof(offload_bits) / sizeof(*offload_bits))
+
+static uint64_t features(const struct vnet *net)
+{
+	uint64_t bits = VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
+			VIRTIO_BIT(VIRTIO_NET_F_MTU) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |
+			VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) |
+			VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR);
+
+	for (unsigned i = 0; i < OFFLOAD_COUNT; i++)
+		if (net->info.offloads & offload_bits[i].offload)
+			bits |= offload_bits[i].bits;
+	if (net->pair_count > 1)
+		bits |= VIRTIO_BIT(VIRTIO_NET_F_MQ);
+	return bits;
+}
+
+/* What the driver takes, the back end may give from now on. */
+static int net_start(struct virtio_device *vdev)
+{
+	struct vnet *net = (struct vnet *)vdev;
+	unsigned offloads = 0;
+
+	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_CSUM))
+		offloads |= NET_OFFLOAD_CSUM;
+	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_TSO4))
+		offloads |= NET_OFFLOAD_TSO4;
+	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_TSO6))
+		offloads |= NET_OFFLOAD_TSO6;
+	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_ECN))
+		offloads |= NET_OFFLOAD_TSO_ECN;
+	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_UFO))
+		offloads |= NET_OFFLOAD_UFO;
+	return net_set_offloads(net->backend, offloads);
+}
+
+static void net_reset(struct virtio_device *vdev)
+{
+	struct vnet *net = (struct vnet *)vdev;
+
+	vnet_control_reset(net);
+	net_set_queue_pairs(net->backend, 1);
+	net_set_offloads(net->backend, 0);
+}
+
+/* --- life cycle */
+
+static int create_pair(struct vnet *net, unsigned pair)
+{
+	char name[32];
+	struct loop *loop;
+	int err;
+
+	net->send[pair] = calloc(1, sizeof(struct vnet_send));
+	net->receive[pair] = calloc(1, sizeof(struct vnet_receive));
+	if (!net->send[pair] || !net->receive[pair])
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "%s.%u", net->vdev.name, pair);
+	err = loop_thread_create(name, &net->thread[pair]);
+	if (err)
+		return err;
+	loop = loop_thread_loop(net->thread[pair]);
+	for (unsigned i = 0; !err && i < 2; i++)
+		err = virtio_add_queue(&net->vdev, VNET_QUEUE_SIZE, VNET_CHAIN_MAX, loop);
+	if (err)
+		return err;
+	net->receive[pair]->net = net->send[pair]->net = net;
+	net->receive[pair]->pair = net->send[pair]->pair = pair;
+	net->receive[pair]->queue = net->vdev.queue[pair * 2];
+	net->send[pair]->queue = net->vdev.queue[pair * 2 + 1];
+	return net_listen(net->backend, pair, loop, readable, writable, net->receive[pair]);
+}
+
+static void net_destroy(struct virtio_device *vdev)
+{
+	struct vnet *net = (struct vnet *)vdev;
+
+	net_on_link_change(net->backend, NULL, NULL);
+	for (unsigned i = 0; i < net->pair_count; i++) {
+		loop_thread_stop(net->thread[i]);
+		if (net->thread[i])
+			net_listen(net->backend, i, loop_thread_loop(net->thread[i]), NULL, NULL,
+				   NULL);
+	}
+	virtio_remove_queues(vdev);
+	for (unsigned i = 0; i < net->pair_count; i++) {
+		loop_thread_destroy(net->thread[i]);
+		if (net->receive[i])
+			free(net->receive[i]->spill);
+		free(net->receive[i]);
+		free(net->send[i]);
+	}
+	pthread_mutex_destroy(&net->filter_lock);
+}
+
+static void fill_config(struct vnet *net)
+{
+	struct virtio_net_config config = {
+		.status = net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0,
+		.max_virtqueue_pairs = (uint16_t)net->pair_count,
+		.mtu = net->info.mtu,
+	};
+
+	memcpy(config.mac, net->info.mac, sizeof(config.mac));
+	memcpy(net->vdev.config, &config, sizeof(config));
+	net->vdev.config_bytes = sizeof(config);
+}
+
+static int net_realize(struct virtio_device *vdev, const struct device_setup *setup)
+{
+	struct vnet *net = (struct vnet *)vdev;
+	int err = 0;
+
+	net->backend = ((const struct virtio_net_options *)setup->options)->net;
+	net->info = net_get_info(net->backend);
+	net->pair_count = net->info.queue_pairs;
+	pthread_mutex_init(&net->filter_lock, NULL);
+	vnet_control_reset(net);
+	fill_config(net);
+	vdev->offered = features(net);
+	for (unsigned i = 0; !err && i < net->pair_count; i++)
+		err = create_pair(net, i);
+	if (!err)
+		err = virtio_add_queue(vdev, VNET_QUEUE_SIZE, VNET_CHAIN_MAX, setup->loop);
+	for (unsigned i = 0; !err && i < net->pair_count; i++)
+		err = loop_thread_start(net->thread[i]);
+	if (err) {
+		net_destroy(vdev);
+		return err;
+	}
+	net_on_link_change(net->backend, link_changed, net);
+	return 0;
+}
+
+static void net_queue_name(struct virtio_device *vdev, unsigned index, char *name, unsigned size)
+{
+	if (index == vdev->queue_count - 1)
+		snprintf(name, size, "control");
+	else
+		snprintf(name, size, "%s %u", index % 2 ? "send" : "receive", index / 2);
+}
+
+const struct virtio_model virtio_net_model = {
+	.name = "virtio-net",
+	.device_id = VIRTIO_ID_NET,
+	.pci_class = 0x020000, /* network, Ethernet */
+	.state_bytes = sizeof(struct vnet),
+	.realize = net_realize,
+	.destroy = net_destroy,
+	.start = net_start,
+	.serve = net_serve,
+	.drain = net_drain,
+	.reset = net_reset,
+	.queue_name = net_queue_name,
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What all network back ends have in common. See net.h.
+ */
+#include "backend/net.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "backend/net_kinds.h"
+#include "loop/loop.h"
+
+int net_open(const struct net_options *options, struct net **out, char *err, size_t err_size)
+{
+	static int (*const open_kind[])(struct net *, const struct net_options *, char *,
+					size_t) = {[NET_USER] = net_user_open,
+						   [NET_TAP] = net_tap_open,
+						   [NET_SWITCH] = net_switch_open};
+	struct net *net = calloc(1, sizeof(*net));
+	int error;
+
+	if (!net)
+		return -ENOMEM;
+	for (unsigned i = 0; i < NET_QUEUE_PAIRS_MAX; i++) {
+		net->port[i].net = net;
+		net->port[i].fd = -1;
+		net->info.tap_fd[i] = -1;
+	}
+	memcpy(net->info.mac, options->mac, sizeof(net->info.mac));
+	net->info.queue_pairs = 1;
+	net->info.name = net->name;
+	error = open_kind[options->kind](net, options, err, err_size);
+	if (error) {
+		free(net);
+		return error;
+	}
+	*out = net;
+	return 0;
+}
+
+void net_close(struct net *net)
+{
+	if (!net)
+		return;
+	for (unsigned pair = 0; pair < NET_QUEUE_PAIRS_MAX; pair++)
+		net_listen(net, pair, NULL, NULL, NULL, NULL);
+	net->ops->close(net);
+	free(net);
+}
+
+struct net_info net_get_info(const struct net *net)
+{
+	return net->info;
+}
+
+int net_set_offloads(struct net *net, unsigned offloads)
+{
+	if (offloads & ~net->info.offloads)
+		return -EINVAL;
+	net->offloads = offloads;
+	return net->ops->set_offloads ? net->ops->set_offloads(net, offloads) : 0;
+}
+
+int net_set_queue_pairs(struct net *net, unsigned pairs)
+{
+	if (pairs < 1 || pairs > net->info.queue_pairs)
+		return -EINVAL;
+	return net->ops->set_queue_pairs ? net->ops->set_queue_pairs(net, pairs) : 0;
+}
+
+int net_send_batch(struct net *net, unsigned pair, const struct net_frame *frame, unsigned count)
+{
+	struct net_port *port = &net->port[pair];
+	int sent = net->ops->send(net, pair, frame, count);
+
+	/* Level-triggered and for a moment only: a socket that is always watched for room would wake the
+	 * loop for each frame that its other end takes. */
+	if (sent == -EAGAIN && port->wait_for_room && !atomic_exchange(&port->no_room, true))
+		loop_timer_arm(port->wait_for_room, 1);
+	return sent;
+}
+
+int net_receive_batch(struct net *net, unsigned pair, struct net_frame *frame, unsigned count)
+{
+	return net->ops->receive(net, pair, frame, count);
+}
+
+static void watch_for_room(void *ctx)
+{
+	struct net_port *port = ctx;
+
+	loop_modify_fd(port->loop, port->fd, EPOLLIN | EPOLLOUT | EPOLLET);
+}
+
+static void port_event(void *ctx, uint32_t events)
+{
+	struct net_port *port = ctx;
+
+	if (events & EPOLLOUT && atomic_exchange(&port->no_room, false)) {
+		loop_modify_fd(port->loop, port->fd, EPOLLIN | EPOLLET);
+		port->writable(port->ctx);
+	}
+	if (events & EPOLLIN && port->readable)
+		port->readable(port->ctx);
+	if (events & (EPOLLHUP | EPOLLERR) && port->net->ops->hung_up)
+		port->net->ops->hung_up(port->net);
+}
+
+static void stop_listening(struct net *net, struct net_port *port)
+{
+	if (!port->loop)
+		return;
+	if (port == net->port && net->ops->unlisten)
+		net->ops->unlisten(net, port->loop);
+	loop_timer_destroy(port->wait_for_room);
+	loop_remove_fd(port->loop, port->fd);
+	port->wait_for_room = NULL;
+	port->loop = NULL;
+	atomic_store(&port->no_room, false);
+}
+
+static int start_listening(struct net *net, struct net_port *port)
+{
+	int error = 0;
+
+	if (port->writable)
+		error = loop_timer_create(port->loop, watch_for_room, port, &port->wait_for_room);
+	if (!error)
+		error = loop_add_fd(port->loop, port->fd, EPOLLIN | EPOLLET, port_event, port);
+	if (!error && port == net->port && net->ops->listen)
+		error = net->ops->listen(net, port->loop);
+	return error;
+}
+
+int net_listen(struct net *net, unsigned pair, struct loop *loop, void (*readable)(void *ctx),
+	       void (*writable)(void *ctx), void *ctx)
+{
+	struct net_port *port = &net->port[pair];
+	int error;
+
+	stop_listening(net, port);
+	if (!readable)
+		return 0;
+	port->loop = loop;
+	port->readable = readable;
+	port->writable = writable;
+	port->ctx = ctx;
+	error = start_listening(net, port);
+	if (error)
+		stop_listening(net, port);
+	return error;
+}
+
+bool net_link_is_up(const struct net *net)
+{
+	return !atomic_load(&net->link_down);
+}
+
+void net_on_link_change(struct net *net, void (*changed)(void *ctx), void *ctx)
+{
+	net->link_changed = changed;
+	net->link_ctx = ctx;
+}
+
+void net_set_link(struct net *net, bool up)
+{
+	if (atomic_exchange(&net->link_down, !up) == up && net->link_changed)
+		net->link_changed(net->link_ctx);
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See card.h.
+ *
+ *   guest -> fd -> recvmmsg() -> room -> slirp_input() -> sockets of the host
+ *   guest <- fd <- sendmmsg() <- room <- send_packet() <- slirp_pollfds_poll(), or an answer at once
+ *
+ * When the guest does not keep up its socket is full: frames then wait in a short list, and libslirp
+ * is not asked to read from the host's sockets until it is empty, so that TCP's own flow control reaches
+ * the sender.
+ */
+#include "slirp/card.h"
+
+#include <errno.h>
+#include <slirp/libslirp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/net_header.h"
+#include "loop/clock.h"
+#include "slirp/room.h"
+
+#define HEADER_BYTES sizeof(struct virtio_net_hdr_v1)
+#define RUN_BATCHES_MAX 4	      /* before the host's sockets get their turn */
+#define WAITING_MAX_BYTES (256 << 10) /* then frames are lost, as on a wire */
+
+struct timer {
+	SlirpTimerCb fn;
+	void *fn_opaque;
+	int64_t due_ms; /* < 0: not armed */
+	struct timer *next;
+};
+
+struct waiting {
+	struct waiting *next;
+	size_t len_bytes;
+	uint8_t frame[];
+};
+
+struct card {
+	int fd;
+	int poll_index;
+	bool host_is_polled;
+	Slirp *slirp;
+	struct room *room;
+	struct timer *timers;
+	struct virtio_net_hdr_v1 header; /* of every frame to the guest */
+	struct waiting *waiting;
+	struct waiting **waiting_end;
+	size_t waiting_bytes;
+};
+
+int poll_set_add(struct poll_set *set, int fd, short events)
+{
+	if (set->count == set->room) {
+		unsigned room = set->room ? 2 * set->room : 16;
+		struct pollfd *fds = realloc(set->fds, room * sizeof(*fds));
+
+		if (!fds)
+			return -1;
+		set->fds = fds;
+		set->room = room;
+	}
+	set->fds[set->count] = (struct pollfd){.fd = fd, .events = events};
+	return (int)set->count++;
+}
+
+/* --- to the guest --- */
+
+static void wait_for_room(struct card *card, const uint8_t *message, size_t len_bytes)
+{
+	struct waiting *waiting;
+
+	if (card->waiting_bytes + len_bytes > WAITING_MAX_BYTES)
+		return;
+	waiting = malloc(sizeof(*waiting) + len_bytes);
+	if (!waiting)
+		return;
+	waiting->next = NULL;
+	waiting->len_bytes = len_bytes;
+	memcpy(waiting->frame, message, len_bytes);
+	*card->waiting_end = waiting;
+	card->waiting_end = &waiting->next;
+	card->waiting_bytes += len_bytes;
+}
+
+static void send_waiting(struct card *card)
+{
+	while (card->waiting) {
+		struct waiting *first = card->waiting;
+
+		if (send(card->fd, first->frame, first->len_bytes, MSG_DONTWAIT | MSG_NOSIGNAL) <
+			    0 &&
+		    errno == EAGAIN)
+			return;
+		card->waiting = first->next;
+		card->waiting_bytes -= first->len_bytes;
+		free(first);
+	}
+	card->waiting_end = &card->waiting;
+}
+
+/* Sends what has gathered; what does not fit waits behind the rest. */
+static void send_gathered(struct card *card)
+{
+	struct room *room = card->room;
+	unsigned done = 0;
+
+	while (done < room->send_count && !card->waiting) {
+		int sent = sendmmsg(card->fd, room->send_message + done, room->send_count - done,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			break;
+		done += (unsigned)sent;
+	}
+	for (; done < room->send_count; done++)
+		wait_for_room(card, room->send_iov[done].iov_base, room->send_iov[done].iov_len);
+	room->send_count = 0;
+	room->send_bytes = 0;
+}
+
+static void send_large(struct card *card, const void *frame, size_t len_bytes)
+{
+	struct iovec iov[] = {{&card->header, HEADER_BYTES}, {(void *)(uintptr_t)frame, len_bytes}};
+	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+	uint8_t *copy;
+
+	send_gathered(card);
+	if (!card->waiting &&
+	    (sendmsg(card->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN))
+		return;
+	copy = malloc(HEADER_BYTES + len_bytes);
+	if (!copy)
+		return;
+	memcpy(copy, &card->header, HEADER_BYTES);
+	memcpy(copy + HEADER_BYTES, frame, len_bytes);
+	wait_for_room(card, copy, HEADER_BYTES + len_bytes);
+	free(copy);
+}
+
+static ssize_t send_packet(const void *frame, size_t len_bytes, void *opaque)
+{
+	struct card *card = opaque;
+	struct room *room = card->room;
+	size_t message_bytes = HEADER_BYTES + len_bytes;
+	uint8_t *message;
+
+	if (message_bytes > ROOM_SEND_BYTES / 4) {
+		send_large(card, frame, len_bytes);
+		return (ssize_t)len_bytes;
+	}
+	if (room->send_count == ROOM_SEND_MAX || room->send_bytes + message_bytes > ROOM_SEND_BYTES)
+		send_gathered(card);
+	message = room->send + room->send_bytes;
+	memcpy(message, &card->header, HEADER_BYTES);
+	memcpy(message + HEADER_BYTES, frame, len_bytes);
+	room->send_iov[room->send_count++] = (struct iovec){message, message_bytes};
+	room->send_bytes += (unsigned)message_bytes;
+	room->used = true;
+	return (ssize_t)len_bytes;
+}
+
+/* --- from the guest --- */
+
+/* One message of the VMM. A header alone is the one to put in front of frames from now on. */
+static void take_message(struct card *card, uint8_t *message, size_t len_bytes)
+{
+	struct virtio_net_hdr_v1 header;
+
+	if (len_bytes < HEADER_BYTES)
+		return;
+	memcpy(&header, message, HEADER_BYTES);
+	message += HEADER_BYTES;
+	len_bytes -= HEADER_BYTES;
+	if (!len_bytes) {
+		card->header = header;
+		return;
+	}
+	if (!net_header_is_sound(&header, len_bytes))
+		return;
+	/* Segments are left in one piece: TCP ends here, and libslirp takes them at any size. */
+	net_header_complete_checksum(&header, message, len_bytes);
+	slirp_input(card->slirp, message, (int)len_bytes);
+}
+
+/* false: end of file. */
+static bool receive(struct card *card)
+{
+	struct room *room = card->room;
+	int count = ROOM_RECEIVE_MAX;
+
+	for (int batch = 0; batch < RUN_BATCHES_MAX && count == ROOM_RECEIVE_MAX; batch++) {
+		count = recvmmsg(card->fd, room->receive_message, ROOM_RECEIVE_MAX, MSG_DONTWAIT,
+				 NULL);
+		room->used = true;
+		for (int i = 0; i < count; i++) {
+			if (!room->receive_message[i].msg_len)
+				return false; /* no frame is empty: SOCK_SEQPACKET's end of file */
+			take_message(card, room->receive_iov[i].iov_base,
+				     room->receive_message[i].msg_len);
+		}
+	}
+	return count >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
+/* --- libslirp's callbacks --- */
+
+static int64_t now_ms(void)
+{
+	return (int64_t)(clock_read_ns(CLOCK_MONOTONIC) / 1000000);
+}
+
+static int64_t get_clock(void *opaque)
+{
+	(void)opaque;
+	return (int64_t)clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/* A hostile guest could make it talk without end. */
+static void guest_error(const char *message, void *opaque)
+{
+	(void)message, (void)opaque;
+}
+
+static void *timer_new(SlirpTimerCb fn, void *fn_opaque, void *opaque)
+{
+	struct card *card = opaque;
+	struct timer *timer = calloc(1, sizeof(*timer));
+
+	if (!timer)
+		abort(); /* libslirp has no other way out either */
+	*timer = (struct timer){fn, fn_opaque, -1, card->timers};
+	card->timers = timer;
+	return timer;
+}
+
+static void timer_free(void *which, void *opaque)
+{
+	struct card *card = opaque;
+	struct timer **link = &card->timers;
+
+	while (*link && *link != which)
+		link = &(*link)->next;
+	if (*link)
+		*link = (*link)->next;
+	free(which);
+}
+
+static void timer_mod(void *which, int64_t due_ms, void *opaque)
+{
+	struct timer *timer = which;
+
+	(void)opaque;
+	timer->due_ms = due_ms;
+}
+
+static void run_timers(struct card *card)
+{
+	int64_t now = now_ms();
+
+	for (struct timer *timer = card->timers, *next; timer; timer = next) {
+		next = timer->next;
+		if (timer->due_ms < 0 || timer->due_ms > now)
+			continue;
+		timer->due_ms = -1;
+		timer->fn(timer->fn_opaque);
+	}
+}
+
+/* Descriptors are found anew before each poll(), and there is one thread. */
+static void ignore_fd(int fd, void *opaque)
+{
+	(void)fd, (void)opaque;
+}
+
+static void ignore_notice(void *opaque)
+{
+	(void)opaque;
+}
+
+static const SlirpCb callbacks = {
+	.send_packet = send_packet,
+	.guest_error = guest_error,
+	.clock_get_ns = get_clock,
+	.timer_new = timer_new,
+	.timer_free = timer_free,
+	.timer_mod = timer_mod,
+	.register_poll_fd = ignore_fd,
+	.unregister_poll_fd = ignore_fd,
+	.notify = ignore_notice,
+};
+
+/* --- poll() --- */
+
+static const struct {
+	int slirp;
+	short poll;
+} event_bits[] = {
+	{SLIRP_POLL_IN, POLLIN},   {SLIRP_POLL_OUT, POLLOUT}, {SLIRP_POLL_PRI, POLLPRI},
+	{SLIRP_POLL_ERR, POLLERR}, {SLIRP_POLL_HUP, POLLHUP},
+};
+
+#define EVENT_BITS (sizeof(event_bits) / sizeof(*event_bits))
+
+static int add_poll(int fd, int events, void *opaque)
+{
+	short wanted = 0;
+
+	for (unsigned i = 0; i < EVENT_BITS; i++)
+		if (events & event_bits[i].slirp)
+			wanted |= event_bits[i].poll;
+	return poll_set_add(opaque, fd, wanted);
+}
+
+static int get_events(int index, void *opaque)
+{
+	const struct poll_set *set = opaque;
+	int events = 0;
+
+	if (index < 0 || (unsigned)index >= set->count)
+		return 0;
+	for (unsigned i = 0; i < EVENT_BITS; i++)
+		if (set->fds[index].revents & event_bits[i].poll)
+			events |= event_bits[i].slirp;
+	return events;
+}
+
+void card_prepare(struct card *card, struct poll_set *set, unsigned *timeout_ms)
+{
+	card->poll_index = poll_set_add(set, card->fd, card->waiting ? POLLIN | POLLOUT : POLLIN);
+	card->host_is_polled = !card->waiting;
+	if (card->host_is_polled)
+		slirp_pollfds_fill(card->slirp, timeout_ms, add_poll, set);
+	for (struct timer *timer = card->timers; timer; timer = timer->next) {
+		int64_t left = timer->due_ms - now_ms();
+
+		if (timer->due_ms >= 0 && left < *timeout_ms)
+			*timeout_ms = left > 0 ? (unsigned)left : 0;
+	}
+}
+
+bool card_run(struct card *card, const struct poll_set *set, bool poll_failed)
+{
+	short events = card->poll_index < 0 || poll_failed ? 0 : set->fds[card->poll_index].revents;
+	bool alive = true;
+
+	if (events & POLLOUT)
+		send_waiting(card);
+	if (events & POLLIN)
+		alive = receive(card);
+	else if (events & (POLLHUP | POLLERR))
+		alive = false;
+	if (card->host_is_polled)
+		slirp_pollfds_poll(card->slirp, poll_failed, get_events, (void *)(uintptr_t)set);
+	run_timers(card);
+	send_gathered(card);
+	return alive;
+}
+
+/* --- birth and death --- */
+
+static const SlirpConfig network = {
+	.version = 3,
+	.in_enabled = true,
+	.in6_enabled = true,
+	.vprefix_len = 64,
+};
+
+static Slirp *start_slirp(struct card *card, unsigned mtu)
+{
+	SlirpConfig config = network;
+
+	config.if_mtu = mtu;
+	config.if_mru = mtu;
+	inet_pton(AF_INET, "10.0.2.0", &config.vnetwork);
+	inet_pton(AF_INET, "255.255.255.0", &config.vnetmask);
+	inet_pton(AF_INET, "10.0.2.2", &config.vhost);
+	inet_pton(AF_INET, "10.0.2.3", &config.vnameserver);
+	inet_pton(AF_INET, "10.0.2.15", &config.vdhcp_start);
+	inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
+	inet_pton(AF_INET6, "fec0::2", &config.vhost6);
+	inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
+	return slirp_new(&config, &callbacks, card);
+}
+
+static int add_forwards(struct card *card, const struct slirp_request *request,
+			struct slirp_reply *reply)
+{
+	for (unsigned i = 0; i < request->forward_count && i < SLIRP_FORWARDS_MAX; i++) {
+		const struct slirp_forward *forward = &request->forward[i];
+
+		if (slirp_add_hostfwd(card->slirp, forward->udp, forward->host, forward->host_port,
+				      forward->guest, forward->guest_port) == 0)
+			continue;
+		*reply = (struct slirp_reply){errno ? errno : EINVAL, (int)i};
+		return -1;
+	}
+	return 0;
+}
+
+struct card *card_create(int socket_fd, const struct slirp_request *request, struct room *room,
+			 struct slirp_reply *reply)
+{
+	struct card *card = calloc(1, sizeof(*card));
+
+	*reply = (struct slirp_reply){ENOMEM, -1};
+	if (!card) {
+		close(socket_fd);
+		return NULL;
+	}
+	card->fd = socket_fd;
+	card->room = room;
+	card->waiting_end = &card->waiting;
+	card->slirp = start_slirp(card, request->mtu);
+	if (!card->slirp || add_forwards(card, request, reply)) {
+		card_destroy(card);
+		return NULL;
+	}
+	*reply = (struct slirp_reply){0, -1};
+	return card;
+}
+
+void card_destroy(struct card *card)
+{
+	card->room->send_count = 0;
+	card->room->send_bytes = 0;
+	if (card->slirp)
+		slirp_cleanup(card->slirp);
+	while (card->waiting) {
+		struct waiting *next = card->waiting->next;
+
+		free(card->waiting);
+		card->waiting = next;
+	}
+	close(card->fd);
+	free(card);
+}

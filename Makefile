@@ -31,7 +31,7 @@ CPPFLAGS := -Iabi -Ivmm -I. -D_GNU_SOURCE -DVITRINE_VERSION='"$(VERSION)"' -DVIT
 CFLAGS := -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread -ffunction-sections -fdata-sections
 LDFLAGS := -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -pthread $(SANFLAGS)
 # Static where Debian has the archive: a run pays for no library that it doesn't use.
-LIBRARIES := -lfdt -llz4 -lzstd -llzma -lz
+LIBRARIES := -luring -lfdt -llz4 -lzstd -llzma -lz
 LDLIBS := -Wl,-Bstatic $(LIBRARIES) -Wl,-Bdynamic
 # The VMM is static as a whole: no dynamic linker runs, and no table of its is touched (docs/boot.md).
 VMM_LDFLAGS := $(if $(filter 1,$(SAN)),-pie,-static-pie -Wl,-z,noseparate-code -Wl,-z,pack-relative-relocs)

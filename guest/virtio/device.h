@@ -68,6 +68,8 @@ struct virtio_device {
 	struct pci_function function;
 	volatile uint8_t *common, *notify, *isr, *config;
 	volatile uint8_t *queue_notify[VIRTIO_QUEUES_MAX];
+	uint16_t notify_port; /* notifications go to ports instead, from here on; 0: to memory */
+	uint16_t queue_port[VIRTIO_QUEUES_MAX];
 	uint32_t notify_multiplier;
 	struct pci_msix msix; /* count 0: INTx */
 	struct interrupt interrupt[1 + VIRTIO_QUEUES_MAX];

@@ -20,9 +20,10 @@ unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm $(B)/vitrine-slirp
 unit: unit-programs
 	@tests/run --build $(B) unit
 
-# A stock Debian kernel and an initramfs: what the sandboxes boot.
+# Stock Debian kernels and initramfs, and what the device tests boot: for the sandboxes.
 linux:
 	@scripts/linux-guest
+	@tests/guest/linux/make-images
 
 # Programs that print "ok NAME" and "not ok NAME" lines, with their arguments.
 TEST_SCRIPTS := tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \

@@ -23,9 +23,9 @@ THREADS = f"-drive if=none,id=d0,file={DISK},format=raw,cache=writeback,aio=thre
 IDE = "-device ide-hd,drive=d0,bus=ide.0"
 ROWS = {
     "vitrine virtio-pci": vitrine_command(f"--disk {DISK}"),
-    "vitrine virtio-pci packed": vitrine_command(f"--disk {DISK},packed=on"),
+    "vitrine virtio-pci packed": vitrine_command(f"--disk {DISK},ring=packed"),
     "vitrine virtio-mmio": vitrine_command(f"--disk {DISK},transport=mmio"),
-    "vitrine virtio-mmio packed": vitrine_command(f"--disk {DISK},transport=mmio,packed=on"),
+    "vitrine virtio-mmio packed": vitrine_command(f"--disk {DISK},transport=mmio,ring=packed"),
     "vitrine IDE DMA": vitrine_command(f"--disk {DISK},model=ide-dma"),
     "vitrine IDE PIO": vitrine_command(f"--disk {DISK},model=ide-pio"),
     "QEMU microvm virtio-pci": qemu_command(

@@ -259,7 +259,10 @@ void ide_bm_write(struct ide_channel *ch, unsigned offset, uint8_t value)
 	unsigned shift = (offset - BM_PRD_TABLE) * 8;
 
 	switch (offset) {
-	case BM_COMMAND: ide_bm_write_command(ch, value); break;
+	case BM_COMMAND:
+		ide_shortcuts_catch_up(ch); /* what was written before comes before */
+		ide_bm_write_command(ch, value);
+		break;
 	case BM_STATUS: /* write ones to clear, but for the guest's notes */
 		ch->bm.status &= (uint8_t) ~(value & (BM_STATUS_ERROR | BM_STATUS_INTERRUPT));
 		ch->bm.status = (ch->bm.status & (uint8_t)~BM_STATUS_CAPABLE) |

@@ -151,7 +151,7 @@ static void client_appears(struct world *w, struct input *in)
 		return;
 	snprintf(line, sizeof(line), "CONNECT %u\n", 50 + take(in) % 4);
 	line[take(in) % 16] ^= take(in) == 255;
-	if (write(fd, line, strlen(line)) < 0)
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		return;
 }
 

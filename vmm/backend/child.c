@@ -49,6 +49,7 @@ static void become(char *const argv[], int listen_fd, pid_t parent, int (*prepar
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGTTOU, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
 	setpgid(0, 0); /* Ctrl-C is for the VM */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* died before it could be asked for */
@@ -88,8 +89,6 @@ void child_stop(struct child *child)
 {
 	const struct timespec pause = {.tv_nsec = STOP_PAUSE_NS};
 
-	if (child->fd >= 0)
-		close(child->fd);
 	if (child->pid > 0) {
 		kill(child->pid, SIGTERM);
 		for (unsigned i = 0; i < STOP_TRIES && waitpid(child->pid, NULL, WNOHANG) == 0;
@@ -100,5 +99,7 @@ void child_stop(struct child *child)
 		}
 		waitpid(child->pid, NULL, 0);
 	}
+	if (child->fd >= 0)
+		close(child->fd);
 	*child = (struct child){0, -1};
 }

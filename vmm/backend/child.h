@@ -20,7 +20,8 @@ struct child {
  * and returns a status other than 0. 0, or -errno: the program is not there, or the host lacks something. */
 int child_start(char *const argv[], int (*prepare)(void *ctx), void *ctx, struct child *child);
 
-/* Hangs up, waits for its end, and insists after a second. {0, -1} is fine. */
+/* Asks it to end, waits for that, and insists after a second. {0, -1} is fine. Before its connection is closed: it would
+ * call that an error. */
 void child_stop(struct child *child);
 
 #endif

@@ -72,8 +72,8 @@ void devices_destroy(struct devices *devices)
 		return;
 	for (unsigned i = 0; i < devices->disk_count; i++) {
 		block_close(devices->disk[i].block);
-		vhost_user_destroy(devices->disk[i].vhost.vhost);
 		child_stop(&devices->disk[i].child);
+		vhost_user_destroy(devices->disk[i].vhost.vhost);
 		disk_options_free(&devices->disk[i].options);
 	}
 	for (unsigned i = 0; i < devices->card_count; i++) {

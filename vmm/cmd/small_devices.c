@@ -69,8 +69,8 @@ void small_devices_destroy(struct small_devices *devices)
 		unlink(devices->vsock.vsock.path);
 	}
 	for (unsigned i = 0; i < devices->share_count; i++) {
-		vhost_user_destroy(devices->share[i].virtio.vhost);
 		child_stop(&devices->share[i].child);
+		vhost_user_destroy(devices->share[i].virtio.vhost);
 	}
 	free(devices);
 }

@@ -16,7 +16,7 @@
 static const char allowed[] =
 	"allowed behind the path: ro, snapshot, format=raw|qcow2, cache=none|writeback|writethrough|unsafe, "
 	"id=, queues=, iops=, bps=, seek=hdd, transport=pci|mmio, model=virtio|ide-pio|ide-dma|cdrom, "
-	"ring=packed|split, record=FILE";
+	"ring=packed|split, aio=auto|io_uring|threads, record=FILE";
 
 struct parser {
 	struct disk_options *options;
@@ -50,6 +50,7 @@ static int take_choice(struct parser *parser, const char *key, const char *value
 	static const char *const models[] = {"virtio", "ide-pio", "ide-dma", "cdrom", NULL};
 	static const char *const transports[] = {"pci", "mmio", NULL};
 	static const char *const rings[] = {"split", "packed", NULL};
+	static const char *const aios[] = {"auto", "io_uring", "threads", NULL};
 	static const char *const seeks[] = {"hdd", NULL};
 	struct disk_options *options = parser->options;
 	int index = 0;
@@ -62,6 +63,9 @@ static int take_choice(struct parser *parser, const char *key, const char *value
 		err = choose(parser, key, value, caches, "none, writeback, writethrough or unsafe",
 			     &index);
 		options->block.cache = (enum block_cache)index;
+	} else if (!strcmp(key, "aio")) {
+		err = choose(parser, key, value, aios, "auto, io_uring or threads", &index);
+		options->block.aio = (enum block_aio)index;
 	} else if (!strcmp(key, "model")) {
 		err = choose(parser, key, value, models, "virtio, ide-pio, ide-dma or cdrom",
 			     &index);

@@ -102,7 +102,7 @@ unsigned ne2000_fetch_frame(const struct ne2000 *n, uint8_t *to, unsigned max)
 
 	if (start < NE2000_RAM_START || start >= NE2000_RAM_END || bytes > NE2000_RAM_END - start)
 		return 0;
-	memcpy(to, n->ram + start - NE2000_RAM_START, bytes);
+	memcpy(to, &n->ram[start - NE2000_RAM_START], bytes);
 	return bytes;
 }
 

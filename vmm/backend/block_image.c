@@ -188,7 +188,7 @@ static void look_at_device(const struct opening *opening)
 	ioctl(block->fd, BLKPBSZGET, &physical);
 	ioctl(block->fd, BLKROTATIONAL, &rotational);
 	block->physical_sector_bytes = sector_bytes(physical);
-	block->is_rotational = rotational;
+	block->is_rotational |= rotational != 0;
 	if (queue_limit(opening, "discard_max_bytes"))
 		block->discard_granularity_bytes = (uint32_t)queue_limit(opening,
 									 "discard_granularity");

@@ -98,18 +98,10 @@ static void write_bus_master_byte(struct device *dev, uint64_t offset, uint8_t v
 	ide_bm_write(&ide->channel[offset / BM_CHANNEL_BYTES], offset % BM_CHANNEL_BYTES, value);
 }
 
-static void catch_up(struct ide *ide)
-{
-	for (unsigned i = 0; i < IDE_CHANNELS; i++)
-		if (ide->channel[i].job.waits_for_master)
-			ide_shortcuts_catch_up(&ide->channel[i]);
-}
-
 static uint64_t read_register(struct device *dev, unsigned region, uint64_t offset, unsigned width)
 {
 	struct ide *ide = (struct ide *)dev;
 
-	catch_up(ide);
 	switch (region) {
 	case PCI_FIXED_WINDOW + IDE_COMMAND_0:
 	case PCI_FIXED_WINDOW + IDE_COMMAND_1:
@@ -127,7 +119,6 @@ static void write_register(struct device *dev, unsigned region, uint64_t offset,
 {
 	struct ide *ide = (struct ide *)dev;
 
-	catch_up(ide);
 	switch (region) {
 	case PCI_FIXED_WINDOW + IDE_COMMAND_0:
 	case PCI_FIXED_WINDOW + IDE_COMMAND_1:

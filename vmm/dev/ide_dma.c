@@ -207,7 +207,9 @@ static void send_buffer(struct ide_channel *ch)
 void ide_dma_start(struct ide_channel *ch)
 {
 	ch->job.waits_for_master = !(ch->bm.command & BM_COMMAND_START);
-	if (!ch->job.waits_for_master)
+	if (ch->job.waits_for_master)
+		ide_shortcuts_expect_write(ch->ide);
+	else
 		ide_work_queue(ch, ch->job.from_buffer ? send_buffer : transfer_step);
 }
 
@@ -223,6 +225,8 @@ void ide_dma_send(struct ide_channel *ch, uint32_t bytes)
 
 uint8_t ide_bm_read(struct ide_channel *ch, unsigned offset)
 {
+	if (ch->job.waits_for_master)
+		ide_shortcuts_catch_up(ch);
 	switch (offset) {
 	case BM_COMMAND: return ch->bm.command;
 	case BM_STATUS: return ch->bm.status;

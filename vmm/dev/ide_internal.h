@@ -193,7 +193,8 @@ struct ide {
 	int work_fd;
 	bool deferring; /* writes of data and parameters come late (bus/wiring.h) */
 	struct loop_timer *flush_timer;
-	bool in_thread; /* the lock's holder is the controller's thread */
+	uint64_t flush_delay_ns; /* 0: not armed */
+	bool in_thread;		 /* the lock's holder is the controller's thread */
 };
 
 /* --- ide_channel.c */
@@ -276,8 +277,8 @@ void ide_work_destroy(struct ide *ide);
 void ide_shortcuts_move(struct ide_channel *ch, uint16_t port);
 /* Takes over a START that the thread has not seen yet: a register that shows it is looked at. */
 void ide_shortcuts_catch_up(struct ide_channel *ch);
-/* The guest was asked for data: that must not wait for its next exit for ever. */
-void ide_shortcuts_expect_data(struct ide *ide);
+/* The guest was asked for data, or for START: these must not wait for its next exit for ever. */
+void ide_shortcuts_expect_write(struct ide *ide);
 int ide_shortcuts_create(struct ide *ide);
 void ide_shortcuts_destroy(struct ide *ide); /* the thread has stopped, or never started */
 /* Runs what is queued, in the controller's thread; lock held. */

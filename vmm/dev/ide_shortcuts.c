@@ -2,11 +2,12 @@
  *
  * Register writes that need no exit to userspace (bus/wiring.h):
  *   - START of the bus master is a doorbell that rings in the controller's thread: the vCPU goes on at once.
- *     Whoever looks at a register meanwhile sees START done, as catch_up() does it for the thread.
- *   - The data port, parameters of a command, the bus master's list and status may come late: they
- *     mean nothing before the command register, or START, is written, or something is read. All of
- *     these bring the late ones with them. The exception is data that the guest writes without looking
- *     afterwards; for that there is the timer.
+ *     Who looks at the bus master's registers meanwhile sees START done: catch_up() does it for the thread.
+ *   - The data port, parameters of a command, and what else is written to the bus master come late: they
+ *     mean nothing before the command register, or START, is written, or something is read. All of these bring
+ *     the late ones with them. Two things could wait for ever, if the guest looks at no register
+ *     afterwards: data, and a START that is no doorbell (a wide access, or with reserved bits). For them
+ *     there is the timer.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -19,11 +20,8 @@
 #include "ports.h"
 
 #define DATA_AND_PARAMETERS 7 /* of the 8 ports: all but the command register */
-#define FLUSH_DELAY_NS 2000000
-
-/* The registers of the bus master behind the command. */
-#define LATE_FIRST BM_STATUS
-#define LATE_COUNT (BM_CHANNEL_BYTES - BM_STATUS)
+#define FLUSH_FIRST_NS 2000000
+#define FLUSH_LAST_NS 1000000000 /* for a guest that never goes on */
 
 static uint16_t command_port(const struct ide_channel *ch)
 {
@@ -66,28 +64,36 @@ void ide_shortcuts_catch_up(struct ide_channel *ch)
 			take_start(&ch->bm.doorbell[i]);
 }
 
-static bool expects_data(const struct ide_channel *ch)
+/* The next step is a write by the guest that may come late. */
+static bool expects_write(const struct ide_channel *ch)
 {
-	return ch->job.drive && !ch->job.data_in && ch->job.drive->status & IDE_STATUS_DRQ;
+	if (!ch->job.drive)
+		return false;
+	return ch->job.waits_for_master ||
+	       (!ch->job.data_in && ch->job.drive->status & IDE_STATUS_DRQ);
 }
 
 static void flush_time(void *ctx)
 {
 	struct ide *ide = ctx;
-	bool again;
-
 	flush_deferred(ide);
 	pthread_mutex_lock(&ide->fn.dev.lock);
-	again = expects_data(&ide->channel[0]) || expects_data(&ide->channel[1]);
+	if (expects_write(&ide->channel[0]) || expects_write(&ide->channel[1])) {
+		ide->flush_delay_ns *= ide->flush_delay_ns < FLUSH_LAST_NS ? 2 : 1;
+		loop_timer_arm(ide->flush_timer, ide->flush_delay_ns);
+	} else {
+		ide->flush_delay_ns = 0;
+	}
 	pthread_mutex_unlock(&ide->fn.dev.lock);
-	if (again)
-		loop_timer_arm(ide->flush_timer, FLUSH_DELAY_NS);
 }
 
-void ide_shortcuts_expect_data(struct ide *ide)
+/* Armed once for many: a busy disk pays for it 500 times a second at most. */
+void ide_shortcuts_expect_write(struct ide *ide)
 {
-	if (ide->deferring)
-		loop_timer_arm(ide->flush_timer, FLUSH_DELAY_NS);
+	if (!ide->deferring || ide->flush_delay_ns == FLUSH_FIRST_NS)
+		return;
+	ide->flush_delay_ns = FLUSH_FIRST_NS;
+	loop_timer_arm(ide->flush_timer, FLUSH_FIRST_NS);
 }
 
 /* --- where they are ---------------------------------------------------------------------------- */
@@ -120,13 +126,13 @@ void ide_shortcuts_move(struct ide_channel *ch, uint16_t port)
 	if (ch->bm.port) {
 		set_doorbells(ch, false);
 		if (ch->ide->deferring)
-			wiring->remove_deferred(wiring->kvm, ch->bm.port + LATE_FIRST, LATE_COUNT);
+			wiring->remove_deferred(wiring->kvm, ch->bm.port, BM_CHANNEL_BYTES);
 	}
 	ch->bm.port = port;
 	if (port) {
 		set_doorbells(ch, true);
 		if (ch->ide->deferring)
-			wiring->add_deferred(wiring->kvm, port + LATE_FIRST, LATE_COUNT);
+			wiring->add_deferred(wiring->kvm, port, BM_CHANNEL_BYTES);
 	}
 }
 

@@ -52,31 +52,47 @@ int deferred_remove(void *kvm, uint16_t port, unsigned count)
 	return change_zone(kvm, KVM_UNREGISTER_COALESCED_MMIO, port, count);
 }
 
-/* The write at `first`, and those behind it to the same port of the same width, as one. Returns the
- * slot behind them. */
+/* How many writes from `first` on are to the same port, of the same width. */
+static unsigned count_alike(const struct kvm_coalesced_mmio_ring *ring, uint32_t first,
+			    uint32_t last)
+{
+	const struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[first];
+	unsigned count = 0;
+
+	for (; first != last; first = (first + 1) % RING_SLOTS, count++)
+		if (ring->coalesced_mmio[first].phys_addr != write->phys_addr ||
+		    ring->coalesced_mmio[first].len != write->len)
+			break;
+	return count;
+}
+
+/* True: the device took them as one. */
+static bool deliver_string(struct vm *vm, const struct kvm_coalesced_mmio_ring *ring,
+			   uint32_t first, unsigned count)
+{
+	const struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[first];
+	uint8_t data[RING_SLOTS * sizeof(write->data)];
+	uint32_t width = write->len;
+
+	for (unsigned i = 0; i < count; i++)
+		memcpy(data + (size_t)i * width,
+		       ring->coalesced_mmio[(first + i) % RING_SLOTS].data, width);
+	return bus_write_string(vm->setup.bus, BUS_PIO, write->phys_addr, width, data, count);
+}
+
+/* The write at `first`, or all like it that follow; returns the slot behind. */
 static uint32_t deliver(struct vm *vm, const struct kvm_coalesced_mmio_ring *ring, uint32_t first,
 			uint32_t last)
 {
 	const struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[first];
-	uint64_t port = write->phys_addr;
-	uint32_t width = write->len;
-	uint8_t data[RING_SLOTS * sizeof(write->data)];
-	uint64_t value = 0;
-	unsigned count = 0;
+	unsigned count = count_alike(ring, first, last);
+	uint64_t value;
 
-	for (; first != last; first = (first + 1) % RING_SLOTS, count++) {
-		write = &ring->coalesced_mmio[first];
-		if (write->phys_addr != port || write->len != width)
-			break;
-		memcpy(data + (size_t)count * width, write->data, width);
-	}
-	if (count > 1 && bus_write_string(vm->setup.bus, BUS_PIO, port, width, data, count))
-		return first;
-	for (unsigned i = 0; i < count; i++) {
-		memcpy(&value, data + (size_t)i * width, width);
-		bus_write(vm->setup.bus, BUS_PIO, port, width, value);
-	}
-	return first;
+	if (count > 1 && deliver_string(vm, ring, first, count))
+		return (first + count) % RING_SLOTS;
+	memcpy(&value, write->data, sizeof(value)); /* the bus takes its low bytes */
+	bus_write(vm->setup.bus, BUS_PIO, write->phys_addr, write->len, value);
+	return (first + 1) % RING_SLOTS;
 }
 
 /* Only what is there at the beginning: other vCPUs may go on writing for ever. first moves when the bus has

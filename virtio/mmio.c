@@ -291,9 +291,11 @@ static uint64_t virtio_mmio_read(struct device *dev, unsigned region, uint64_t o
 	uint64_t value = 0;
 
 	(void)region;
-	if (offset < CONFIG && (width != 4 || offset % 4))
-		return 0;
+	if (offset < CONFIG)
+		return width == 4 && offset % 4 == 0 ? get(mmio, (unsigned)offset) : 0;
+	pthread_mutex_lock(&mmio->page_lock);
 	memcpy(&value, (const uint8_t *)mmio->options.page + offset, width);
+	pthread_mutex_unlock(&mmio->page_lock);
 	return value;
 }
 

@@ -71,9 +71,8 @@ static int destroy(void **state)
 /* The guest reads memory; what an exit gives must be the same. */
 static uint32_t get(unsigned offset)
 {
-	uint32_t value;
+	uint32_t value = atomic_load((_Atomic uint32_t *)(void *)(page + offset));
 
-	memcpy(&value, page + offset, sizeof(value));
 	assert_int_equal(virtio_mmio_ops.read(transport, 0, offset, 4), value);
 	return value;
 }
@@ -455,6 +454,12 @@ static void test_acknowledgement_without_doorbell(void **state)
 	assert_true(ack_is_doorbell());
 }
 
+/* As the guest's processor reads it. */
+static uint32_t interrupt_status(void)
+{
+	return atomic_load((_Atomic uint32_t *)(void *)(page + INTERRUPT_STATUS));
+}
+
 static void *change_for_ever(void *stop)
 {
 	for (unsigned i = 0; !atomic_load((atomic_bool *)stop); i++)
@@ -472,7 +477,7 @@ static void test_config_race(void **state)
 	start(0);
 	assert_int_equal(pthread_create(&thread, NULL, change_for_ever, &stop), 0);
 	for (unsigned i = 0; i < 2000; i++) {
-		if (get(INTERRUPT_STATUS) & 2)
+		if (interrupt_status() & 2)
 			put(INTERRUPT_ACK, 2);
 		if (i % 100 == 0)
 			start(0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Capabilities, common configuration and interrupts of virtio 1.2 §4.1. See pci.h.
+ * Capabilities, BARs, doorbells and interrupts of virtio 1.2 §4.1. See pci.h; the common configuration is in
+ * pci_common.c.
  */
 #include "virtio/pci.h"
 
@@ -16,6 +17,7 @@
 #include "loop/loop.h"
 #include "observe/counters.h"
 #include "virtio/device.h"
+#include "virtio/pci_internal.h"
 
 #define VENDOR_VIRTIO 0x1af4
 #define DEVICE_MODERN 0x1040 /* and the device's type, §4.1.2.1 */
@@ -35,56 +37,8 @@ enum { BAR_REGISTERS, BAR_MSIX, BAR_NOTIFY };
 enum { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI };
 enum { CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_EXTRA = 16 };
 
-#define NO_VECTOR 0xffff
 #define ISR_USED 1u
 #define ISR_CONFIG 2u
-
-/* §4.1.4.3 */
-struct common {
-	uint32_t device_feature_select;
-	uint32_t device_feature;
-	uint32_t driver_feature_select;
-	uint32_t driver_feature;
-	uint16_t config_msix_vector;
-	uint16_t num_queues;
-	uint8_t device_status;
-	uint8_t config_generation;
-	uint16_t queue_select;
-	uint16_t queue_size;
-	uint16_t queue_msix_vector;
-	uint16_t queue_enable;
-	uint16_t queue_notify_off;
-	uint32_t queue_desc[2];
-	uint32_t queue_driver[2];
-	uint32_t queue_device[2];
-	uint16_t queue_notify_data;
-	uint16_t queue_reset;
-};
-
-_Static_assert(offsetof(struct common, queue_select) == 0x16, "common configuration");
-_Static_assert(offsetof(struct common, queue_desc) == 0x20, "common configuration");
-_Static_assert(sizeof(struct common) == 0x3c, "common configuration");
-
-#define FIELD(name) offsetof(struct common, name)
-
-struct virtio_pci {
-	struct pci_function fn;
-	struct virtio_device *vdev;
-	const struct wiring *wiring;
-	struct loop *loop;
-	struct pci_function_ops identity;
-	unsigned window; /* offset of the capability that is a window into the BARs */
-	uint32_t device_feature_select, driver_feature_select;
-	uint16_t queue_select;
-	_Atomic uint16_t config_vector;
-	_Atomic uint16_t queue_vector[VIRTIO_QUEUE_MAX];
-	atomic_bool msix_enabled;
-
-	/* INTx: whoever interrupts adds a cause and rings; the main loop asserts the line */
-	int intx_fd;
-	_Atomic uint32_t causes;
-	uint32_t isr; /* fn.dev.lock */
-};
 
 /* --- interrupts */
 
@@ -155,7 +109,7 @@ static void assert_intx(void *ctx, uint32_t events)
 }
 
 /* §4.1.4.5: reading acknowledges. */
-static uint32_t read_isr(struct virtio_pci *pci)
+uint32_t virtio_pci_read_isr(struct virtio_pci *pci)
 {
 	uint32_t isr = pci->isr;
 
@@ -186,132 +140,6 @@ static void bar_moved(struct pci_function *fn, unsigned bar, uint64_t old_base, 
 	}
 }
 
-/* --- common configuration */
-
-static struct virtio_queue *selected(struct virtio_pci *pci)
-{
-	return pci->queue_select < pci->vdev->queue_count ? pci->vdev->queue[pci->queue_select]
-							  : NULL;
-}
-
-static void fill_queue(struct virtio_pci *pci, struct common *common)
-{
-	const struct virtio_queue *queue = selected(pci);
-
-	if (!queue)
-		return; /* §4.1.4.3.1: a size of 0 means that there is none */
-	common->queue_size = queue->config.size;
-	common->queue_msix_vector = pci->queue_vector[queue->index];
-	common->queue_enable = queue->enabled;
-	common->queue_notify_off = (uint16_t)queue->index;
-	memcpy(common->queue_desc, &queue->config.desc_gpa, 8);
-	memcpy(common->queue_driver, &queue->config.driver_gpa, 8);
-	memcpy(common->queue_device, &queue->config.device_gpa, 8);
-	common->queue_notify_data = (uint16_t)queue->index;
-}
-
-static uint64_t read_common(struct virtio_pci *pci, uint64_t offset, unsigned width)
-{
-	const struct virtio_device *vdev = pci->vdev;
-	struct common common = {
-		.device_feature_select = pci->device_feature_select,
-		.driver_feature_select = pci->driver_feature_select,
-		.config_msix_vector = pci->config_vector,
-		.num_queues = (uint16_t)vdev->queue_count,
-		.device_status = vdev->status,
-		.config_generation = (uint8_t)vdev->config_generation,
-		.queue_select = pci->queue_select,
-	};
-	uint64_t value = 0;
-
-	if (offset + width > sizeof(common))
-		return 0;
-	if (pci->device_feature_select < 2)
-		common.device_feature = (uint32_t)(vdev->offered >>
-						   pci->device_feature_select * 32);
-	if (pci->driver_feature_select < 2)
-		common.driver_feature = (uint32_t)(vdev->features >>
-						   pci->driver_feature_select * 32);
-	fill_queue(pci, &common);
-	memcpy(&value, (const uint8_t *)&common + offset, width);
-	return value;
-}
-
-static void put_half(uint64_t *gpa, bool high, uint64_t value, unsigned width)
-{
-	uint64_t mask = width == 8 ? UINT64_MAX : high ? 0xffffffffULL << 32 : 0xffffffffULL;
-
-	*gpa = (*gpa & ~mask) | (value << (high ? 32 : 0) & mask);
-}
-
-/* §4.1.5.1.3: an enabled queue's fields do not change. */
-static void write_queue(struct virtio_pci *pci, uint64_t offset, unsigned width, uint64_t value)
-{
-	struct virtio_queue *queue = selected(pci);
-	bool high = offset & 4;
-
-	if (!queue)
-		return;
-	if (offset == FIELD(queue_reset) && value == 1 &&
-	    virtio_has(pci->vdev, VIRTIO_F_RING_RESET))
-		virtio_reset_queue(pci->vdev, queue->index);
-	if (queue->enabled)
-		return;
-	if (offset == FIELD(queue_enable) && value == 1)
-		virtio_enable_queue(pci->vdev, queue->index);
-	else if (offset == FIELD(queue_size))
-		queue->config.size = (uint16_t)value;
-	else if ((offset & ~4ULL) == FIELD(queue_desc))
-		put_half(&queue->config.desc_gpa, high, value, width);
-	else if ((offset & ~4ULL) == FIELD(queue_driver))
-		put_half(&queue->config.driver_gpa, high, value, width);
-	else if ((offset & ~4ULL) == FIELD(queue_device))
-		put_half(&queue->config.device_gpa, high, value, width);
-}
-
-/* A vector that is not there reads back as none, §4.1.5.1.2. */
-static uint16_t check_vector(const struct virtio_pci *pci, uint64_t value)
-{
-	return value <= pci->vdev->queue_count ? (uint16_t)value : NO_VECTOR;
-}
-
-static void reset_vectors(struct virtio_pci *pci)
-{
-	pci->config_vector = NO_VECTOR;
-	for (unsigned i = 0; i < VIRTIO_QUEUE_MAX; i++)
-		pci->queue_vector[i] = NO_VECTOR;
-}
-
-static void write_status(struct virtio_pci *pci, uint8_t value)
-{
-	virtio_write_status(pci->vdev, value);
-	if (value)
-		return;
-	reset_vectors(pci);
-	read_isr(pci);
-	pci->device_feature_select = pci->driver_feature_select = 0;
-	pci->queue_select = 0;
-}
-
-static void write_common(struct virtio_pci *pci, uint64_t offset, unsigned width, uint64_t value)
-{
-	switch (offset) {
-	case FIELD(device_feature_select): pci->device_feature_select = (uint32_t)value; break;
-	case FIELD(driver_feature_select): pci->driver_feature_select = (uint32_t)value; break;
-	case FIELD(driver_feature):
-		virtio_write_features(pci->vdev, pci->driver_feature_select, (uint32_t)value);
-		break;
-	case FIELD(config_msix_vector): pci->config_vector = check_vector(pci, value); break;
-	case FIELD(device_status): write_status(pci, (uint8_t)value); break;
-	case FIELD(queue_select): pci->queue_select = (uint16_t)value; break;
-	case FIELD(queue_msix_vector):
-		if (selected(pci))
-			pci->queue_vector[pci->queue_select] = check_vector(pci, value);
-		break;
-	default: write_queue(pci, offset, width, value); break;
-	}
-}
-
 /* --- BARs */
 
 static uint64_t read_device_config(struct virtio_pci *pci, uint64_t offset, unsigned width)
@@ -334,8 +162,8 @@ static uint64_t virtio_pci_read(struct device *dev, unsigned region, uint64_t of
 	if (offset >= DEVICE_OFFSET)
 		return read_device_config(pci, offset - DEVICE_OFFSET, width);
 	if (offset >= ISR_OFFSET)
-		return offset == ISR_OFFSET ? read_isr(pci) : 0;
-	return read_common(pci, offset, width);
+		return offset == ISR_OFFSET ? virtio_pci_read_isr(pci) : 0;
+	return virtio_pci_read_common(pci, offset, width);
 }
 
 static void virtio_pci_write(struct device *dev, unsigned region, uint64_t offset, unsigned width,
@@ -350,7 +178,7 @@ static void virtio_pci_write(struct device *dev, unsigned region, uint64_t offse
 	else if (region == BAR_REGISTERS && offset >= DEVICE_OFFSET)
 		virtio_write_config(pci->vdev, (unsigned)(offset - DEVICE_OFFSET), &value, width);
 	else if (region == BAR_REGISTERS && offset < ISR_OFFSET)
-		write_common(pci, offset, width, value);
+		virtio_pci_write_common(pci, offset, width, value);
 }
 
 /* --- the window into the BARs from configuration space, §4.1.4.9: for guests that can't map them yet */
@@ -419,7 +247,7 @@ static void add_capabilities(struct virtio_pci *pci)
 	struct pci_function *fn = &pci->fn;
 	unsigned cap;
 
-	add_capability(fn, CAP_COMMON, BAR_REGISTERS, COMMON_OFFSET, sizeof(struct common), 0);
+	add_capability(fn, CAP_COMMON, BAR_REGISTERS, COMMON_OFFSET, VIRTIO_PCI_COMMON_BYTES, 0);
 	add_capability(fn, CAP_ISR, BAR_REGISTERS, ISR_OFFSET, 1, 0);
 	if (pci->vdev->config_bytes)
 		add_capability(fn, CAP_DEVICE, BAR_REGISTERS, DEVICE_OFFSET,
@@ -488,7 +316,7 @@ static int virtio_pci_realize(struct device *dev, const struct device_setup *set
 
 	pci->wiring = setup->wiring;
 	pci->loop = setup->loop;
-	reset_vectors(pci);
+	virtio_pci_reset_vectors(pci);
 	pci->intx_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pci->intx_fd < 0)
 		return -errno;

@@ -120,7 +120,7 @@ build/fuzz/fuzz_vsock build/fuzz/fuzz_ports: $(FUZZ_SOCKETS_SRC) $(wildcard virt
 
 # make fuzz-transport   virtio-mmio and virtio-pci, a disk, a card or entropy behind; run build/fuzz/fuzz_transport -max_len=4096 -max_total_time=660
 FUZZ_TRANSPORT_SRC := tests/fuzz/fuzz_transport.c vmm/kvm/gmem.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c \
-	vmm/dev/pci_host.c $(addprefix virtio/,device.c mmio.c pci.c blk.c rng.c chains.c vhost_net.c) \
+	vmm/dev/pci_host.c $(addprefix virtio/,device.c mmio.c pci.c pci_common.c blk.c rng.c chains.c vhost_net.c) \
 	$(wildcard virtio/net*.c virtio/queue*.c)
 
 .PHONY: fuzz-transport

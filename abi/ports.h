@@ -13,6 +13,12 @@
 #define PORT_I8042_DATA 0x60
 #define PORT_I8042_STATUS 0x64
 #define IRQ_I8042_KEYBOARD 1
+#define PORT_IDE_COMMAND_0 0x1f0 /* 8 ports; the other channel's */
+#define PORT_IDE_COMMAND_1 0x170
+#define PORT_IDE_CONTROL_0 0x3f6 /* 1 port */
+#define PORT_IDE_CONTROL_1 0x376
+#define IRQ_IDE_0 14
+#define IRQ_IDE_1 15
 #define PORT_DEBUG_EXIT 0xf4 /* 4 ports; only with --debug-exit */
 #define PORT_PVPANIC 0x505   /* 1 port; bit 0: panicked */
 #define PVPANIC_PANICKED 1

@@ -11,6 +11,7 @@
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
+#include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
@@ -65,6 +66,8 @@ static _Noreturn void act(void)
 
 	if (machine_option("test", name, sizeof(name)))
 		power_exit(selftest_run(name));
+	if (machine_option("hostile", name, sizeof(name)))
+		power_exit(hostile_run(name));
 	if (machine_option("fault", name, sizeof(name)))
 		faults_command(name);
 	if (machine_option("run", name, sizeof(name)) && !prompt_command(name))

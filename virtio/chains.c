@@ -5,8 +5,8 @@
 #include "virtio/chains.h"
 
 /* One chain. False: there are no more, or none is wanted now. */
-static bool take_one(struct virtio_queue *queue, virtio_chain_fn *take, const char *nonsense,
-		     bool *rest)
+static bool take_one(struct virtio_queue *queue, virtio_chain_fn *take, void *ctx,
+		     const char *nonsense, bool *rest)
 {
 	struct iovec iov[CHAINS_IOV_MAX];
 	struct virtq_chain chain = {.iov = iov, .iov_max = CHAINS_IOV_MAX};
@@ -19,7 +19,7 @@ static bool take_one(struct virtio_queue *queue, virtio_chain_fn *take, const ch
 		virtio_device_break(queue->vdev, queue->index, NULL);
 	if (popped <= 0)
 		return false;
-	verdict = take(queue->vdev, &chain, &written_bytes);
+	verdict = take(ctx, &chain, &written_bytes);
 	if (verdict == CHAIN_LATER) {
 		virtq_unpop(queue->ring, &chain);
 		*rest = true;
@@ -33,7 +33,8 @@ static bool take_one(struct virtio_queue *queue, virtio_chain_fn *take, const ch
 }
 
 /* While chains wait for the device, kicks stay off: the next one that the driver adds changes nothing. */
-void virtio_serve_chains(struct virtio_queue *queue, virtio_chain_fn *take, const char *nonsense)
+void virtio_serve_chains(struct virtio_queue *queue, virtio_chain_fn *take, void *ctx,
+			 const char *nonsense)
 {
 	unsigned left = CHAINS_PER_SERVE;
 	bool rest = false;
@@ -42,7 +43,7 @@ void virtio_serve_chains(struct virtio_queue *queue, virtio_chain_fn *take, cons
 		return;
 	virtq_disable_kicks(queue->ring);
 	do
-		while (left && take_one(queue, take, nonsense, &rest))
+		while (left && take_one(queue, take, ctx, nonsense, &rest))
 			left--;
 	while (left && !rest && virtq_enable_kicks(queue->ring));
 	virtio_queue_publish(queue);

@@ -19,12 +19,12 @@ enum chain_verdict {
 };
 
 /* *written_bytes is 0 before. In the queue's loop, its lock held. */
-typedef enum chain_verdict virtio_chain_fn(struct virtio_device *vdev,
-					   const struct virtq_chain *chain,
+typedef enum chain_verdict virtio_chain_fn(void *ctx, const struct virtq_chain *chain,
 					   uint32_t *written_bytes);
 
-/* Gives the queue's chains to take, CHAINS_PER_SERVE at most: then the queue kicks itself. Publishes.
+/* Gives the queue's chains to take(ctx, …), CHAINS_PER_SERVE at most: then the queue kicks itself. Publishes.
  * nonsense: what a CHAIN_BAD is about, for the message. Queue's lock held. */
-void virtio_serve_chains(struct virtio_queue *queue, virtio_chain_fn *take, const char *nonsense);
+void virtio_serve_chains(struct virtio_queue *queue, virtio_chain_fn *take, void *ctx,
+			 const char *nonsense);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "observe/counters.h"
 
 static void ring(int fd)
 {
@@ -40,7 +41,8 @@ static void kicked(void *ctx, uint32_t events)
 static void destroy_queue(struct virtio_queue *queue)
 {
 	if (queue->kick_fd >= 0) {
-		loop_remove_fd(queue->loop, queue->kick_fd);
+		if (queue->loop)
+			loop_remove_fd(queue->loop, queue->kick_fd);
 		close(queue->kick_fd);
 	}
 	virtq_destroy(queue->ring);
@@ -67,7 +69,7 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 	pthread_mutex_init(&queue->lock, NULL);
 	queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = queue->kick_fd < 0 ? -errno : virtq_create(vdev->mem, size_max, &queue->ring);
-	if (!err && !vdev->model->start_queue)
+	if (!err && loop)
 		err = loop_add_fd(loop, queue->kick_fd, EPOLLIN | EPOLLET, kicked, queue);
 	if (err) {
 		destroy_queue(queue);
@@ -102,7 +104,7 @@ int virtio_device_create(const struct virtio_model *model, const char *name,
 		free(vdev);
 		return err;
 	}
-	vdev->offered |= ring_features | VIRTIO_BIT(VIRTIO_F_VERSION_1);
+	vdev->offered |= (ring_features & ~vdev->withheld) | VIRTIO_BIT(VIRTIO_F_VERSION_1);
 	*out = vdev;
 	return 0;
 }
@@ -134,7 +136,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 	if (queue->live || !queue->enabled)
 		return 0;
 	pthread_mutex_lock(&queue->lock);
-	if (vdev->model->start_queue)
+	if (!queue->loop)
 		err = vdev->model->start_queue(vdev, queue->index);
 	else
 		err = virtq_start(queue->ring, &queue->config, vdev->features, queue->chain_max);
@@ -148,7 +150,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 static void take_down(struct virtio_device *vdev, struct virtio_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
-	if (queue->live && vdev->model->stop_queue)
+	if (queue->live && !queue->loop)
 		vdev->model->stop_queue(vdev, queue->index);
 	else if (queue->live && vdev->model->drain)
 		vdev->model->drain(vdev, queue->index);
@@ -245,6 +247,33 @@ void virtio_write_status(struct virtio_device *vdev, uint8_t value)
 	atomic_fetch_or(&vdev->status, added);
 	if (added & VIRTIO_STATUS_DRIVER_OK)
 		start(vdev);
+}
+
+_Static_assert(VIRTQ_DEPTH_BUCKETS == QUEUE_DEPTH_BUCKETS, "depth histogram");
+_Static_assert(VIRTQ_LATENCY_BUCKETS == QUEUE_LATENCY_BUCKETS, "latency histogram");
+
+bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out)
+{
+	const struct virtq_counters *from;
+
+	if (index >= vdev->queue_count)
+		return false;
+	from = virtq_counters(vdev->queue[index]->ring);
+	*out = (struct queue_counters){
+		.requests = from->requests,
+		.bytes = from->bytes,
+		.kicks = from->kicks,
+		.kicks_suppressed = from->kicks_suppressed,
+		.interrupts = from->interrupts,
+		.interrupts_suppressed = from->interrupts_suppressed,
+	};
+	memcpy(out->depth, from->depth, sizeof(out->depth));
+	memcpy(out->latency, from->latency, sizeof(out->latency));
+	if (vdev->model->queue_name)
+		vdev->model->queue_name(vdev, index, out->name, sizeof(out->name));
+	else
+		snprintf(out->name, sizeof(out->name), "queue %u", index);
+	return true;
 }
 
 /* --- configuration space, §2.5 */

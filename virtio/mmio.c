@@ -17,6 +17,7 @@
 
 #include "board/board.h"
 #include "bus/wiring.h"
+#include "observe/counters.h"
 #include "virtio/device.h"
 
 enum {
@@ -379,6 +380,11 @@ static const char *virtio_mmio_register_name(unsigned region, uint64_t offset, b
 	return offset >= CONFIG ? "Config" : NULL;
 }
 
+static bool virtio_mmio_queue(struct device *dev, unsigned index, struct queue_counters *out)
+{
+	return virtio_queue_counters(((struct virtio_mmio *)dev)->vdev, index, out);
+}
+
 struct virtio_device *virtio_mmio_device(struct device *dev)
 {
 	return ((struct virtio_mmio *)dev)->vdev;
@@ -392,4 +398,5 @@ const struct device_ops virtio_mmio_ops = {
 	.write = virtio_mmio_write,
 	.register_name = virtio_mmio_register_name,
 	.destroy = virtio_mmio_destroy,
+	.queue = virtio_mmio_queue,
 };

@@ -14,6 +14,7 @@
 #include "bus/pci.h"
 #include "bus/wiring.h"
 #include "loop/loop.h"
+#include "observe/counters.h"
 #include "virtio/device.h"
 
 #define VENDOR_VIRTIO 0x1af4
@@ -512,6 +513,11 @@ static const char *virtio_pci_register_name(unsigned region, uint64_t offset, bo
 	}
 }
 
+static bool virtio_pci_queue(struct device *dev, unsigned index, struct queue_counters *out)
+{
+	return virtio_queue_counters(((struct virtio_pci *)dev)->vdev, index, out);
+}
+
 struct virtio_device *virtio_pci_device(struct device *dev)
 {
 	return ((struct virtio_pci *)dev)->vdev;
@@ -525,4 +531,5 @@ const struct device_ops virtio_pci_ops = {
 	.write = virtio_pci_write,
 	.register_name = virtio_pci_register_name,
 	.destroy = virtio_pci_destroy,
+	.queue = virtio_pci_queue,
 };

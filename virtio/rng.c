@@ -25,14 +25,13 @@ static int realize(struct virtio_device *vdev, const struct device_setup *setup)
 
 /* getrandom() waits for the host's pool to be seeded, which it was long before a VM runs; up to 256 bytes
  * come in one piece, more may be cut short by a signal. */
-static enum chain_verdict fill(struct virtio_device *vdev, const struct virtq_chain *chain,
-			       uint32_t *written_bytes)
+static enum chain_verdict fill(void *ctx, const struct virtq_chain *chain, uint32_t *written_bytes)
 {
 	uint8_t bytes[BYTES_PER_CHAIN];
 	size_t wanted = chain->in_bytes < sizeof(bytes) ? chain->in_bytes : sizeof(bytes);
 	ssize_t got = wanted ? getrandom(bytes, wanted, 0) : 0;
 
-	(void)vdev;
+	(void)ctx;
 	if (!wanted)
 		return CHAIN_BAD; /* §5.4.6.1: the driver provides device-writable buffers */
 	if (got > 0)
@@ -42,7 +41,7 @@ static enum chain_verdict fill(struct virtio_device *vdev, const struct virtq_ch
 
 static void serve(struct virtio_device *vdev, unsigned queue)
 {
-	virtio_serve_chains(vdev->queue[queue], fill, "a request without room for an answer");
+	virtio_serve_chains(vdev->queue[queue], fill, NULL, "a request without room for an answer");
 }
 
 const struct virtio_model virtio_rng_model = {

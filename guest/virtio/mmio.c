@@ -14,7 +14,7 @@
 #include "guest/virtio/device.h"
 
 #define VERSION_MODERN 2
-#define FDT_EDGE_RISING 1 /* second cell of "interrupts"; 4 is level */
+#define FDT_LEVEL_HIGH 4 /* second cell of "interrupts"; without one: edge-triggered */
 
 static uint32_t get(const struct virtio_device *device, unsigned at)
 {
@@ -185,7 +185,7 @@ static void find_in_tree(void)
 			continue;
 		if (!strcmp(s, "virtio,mmio"))
 			probe(fdt_cell_pair(&reg, 0), fdt_cell(&interrupts, 0),
-			      fdt_cell(&interrupts, 1) != FDT_EDGE_RISING);
+			      fdt_cell(&interrupts, 1) == FDT_LEVEL_HIGH);
 		compatible.bytes = 0; /* the parent's end must not find it again */
 	}
 }

@@ -63,7 +63,8 @@ static void put(struct virtq *q, uint16_t id, const struct virtq_buffer *buffer,
 /* The device's position, brought into the round that put_at is in (§2.8.10). */
 static bool device_wants(const struct virtq *q, uint16_t old)
 {
-	const uint32_t event = *(const volatile uint32_t *)device_event(q); /* both halves at once */
+	const uint32_t event = *(const volatile uint32_t *)device_event(
+		q); /* both halves at once */
 	const uint16_t flags = event >> 16;
 	uint16_t position = event & (VIRTQ_WRAP - 1);
 
@@ -103,7 +104,7 @@ static bool next_used(struct virtq *q, uint32_t *id, uint32_t *bytes)
 	return true;
 }
 
-static void skip(struct virtq *q, uint16_t count)
+static void pass(struct virtq *q, uint16_t count)
 {
 	advance(q, &q->take_at, &q->take_wrap, count);
 }
@@ -118,4 +119,4 @@ static void ask_interrupt(struct virtq *q, bool wanted)
 						  : VIRTQ_EVENT_ENABLE;
 }
 
-const struct virtq_format virtq_packed = {put, publish, has_used, next_used, skip, ask_interrupt};
+const struct virtq_format virtq_packed = {put, publish, has_used, next_used, pass, ask_interrupt};

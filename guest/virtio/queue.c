@@ -158,7 +158,7 @@ static void *finish(struct virtq *q, uint32_t id, uint32_t *bytes, uint32_t writ
 		return NULL;
 	}
 	*bytes = written < slot->writable ? written : slot->writable;
-	q->format->skip(q, slot->count);
+	q->format->pass(q, slot->count);
 	give_back_id(q, id);
 	return token;
 }

@@ -47,8 +47,8 @@ static void put(struct virtq *q, uint16_t id, const struct virtq_buffer *buffer,
 			flags |= VIRTQ_DESC_WRITE;
 		if (i + 1 < count)
 			flags |= VIRTQ_DESC_NEXT;
-		descriptors(q)[at] = (struct virtq_split_desc){
-			buffer[i].gpa, buffer[i].bytes, flags, i + 1 < count ? next : 0};
+		descriptors(q)[at] = (struct virtq_split_desc){buffer[i].gpa, buffer[i].bytes,
+							       flags, i + 1 < count ? next : 0};
 		at = next;
 	}
 	avail(q)->ring[q->put_at++ % q->size] = id;
@@ -87,7 +87,7 @@ static bool next_used(struct virtq *q, uint32_t *id, uint32_t *bytes)
 }
 
 /* In order too, the index counts requests, not entries written. */
-static void skip(struct virtq *q, uint16_t unused)
+static void pass(struct virtq *q, uint16_t unused)
 {
 	(void)unused;
 	q->take_at++;
@@ -101,4 +101,4 @@ static void ask_interrupt(struct virtq *q, bool wanted)
 		avail(q)->flags = wanted ? 0 : VIRTQ_AVAIL_NO_INTERRUPT;
 }
 
-const struct virtq_format virtq_split = {put, publish, has_used, next_used, skip, ask_interrupt};
+const struct virtq_format virtq_split = {put, publish, has_used, next_used, pass, ask_interrupt};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Debian's newest cloud kernel: downloaded and unpacked into the cache, never installed."""
+"""Debian's newest kernel, cloud or generic: downloaded and unpacked into the cache, never installed."""
 import glob
 import gzip
 import lzma
@@ -11,7 +11,11 @@ from pathlib import Path
 
 from .common import Failure, cache_root, cached, need, run
 
-META_PACKAGE = "linux-image-cloud-amd64"  # its dependency is the release's newest one
+# Their dependency is the release's newest kernel. The generic one has drivers for old hardware too.
+META_PACKAGES = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
+# What is left away when the generic package is unpacked: two thirds of it.
+UNWANTED = ("sound", "drivers/gpu", "drivers/media", "drivers/net/wireless", "drivers/staging",
+            "drivers/infiniband", "drivers/iio", "drivers/usb", "drivers/hid")
 
 
 class Kernel:
@@ -32,6 +36,11 @@ class Kernel:
         if name not in self._modules:
             raise Failure(f"kernel {self.release} has no module {name}")
         return self._modules[name]
+
+    def is_built_in(self, name):
+        """The kernel needs no module for it."""
+        listing = glob.glob(f"{self.folder}/lib/modules/*/modules.builtin")[0]
+        return name.replace("-", "_") in map(module_name, Path(listing).read_text().split())
 
     def dependencies(self, name):
         """The names of the modules that one needs, directly or not, each before those that need it."""
@@ -57,28 +66,30 @@ def module_info(file, key):
     return [value.decode() for value in re.findall(pattern, Path(file).read_bytes())]
 
 
-def debian_cloud_kernel():
+def debian_kernel(flavour="cloud"):
     """The newest one that apt can get; without a network, the newest that was unpacked before."""
-    failure = Failure(f"apt knows no {META_PACKAGE}: run apt-get update as root, then try again")
+    meta = META_PACKAGES[flavour]
+    failure = Failure(f"apt knows no {meta}: run apt-get update as root, then try again")
     for attempt in range(2):
-        package = _newest_package()
+        package = _newest_package(meta)
         try:
             if package:
                 return Kernel(cached("kernel", package, lambda path: _download(package, path)))
         except Failure as why:
             failure = why
-        before = sorted(cache_root().glob("kernel-*"), key=lambda path: path.stat().st_mtime)
+        before = [path for path in cache_root().glob("kernel-*")
+                  if ("-cloud-" in path.name) == (flavour == "cloud")]
         if before:
-            return Kernel(before[-1])
+            return Kernel(max(before, key=lambda path: path.stat().st_mtime))
         if attempt == 0 and not _update_lists():
             break
     raise failure
 
 
-def _newest_package():
+def _newest_package(meta):
     """The unsigned twin of what the meta package depends on; None if apt's lists don't say."""
     need("apt-cache", "apt")
-    listing = subprocess.run(["apt-cache", "depends", META_PACKAGE], capture_output=True, text=True)
+    listing = subprocess.run(["apt-cache", "depends", meta], capture_output=True, text=True)
     match = re.search(r"Depends: (linux-image-\d\S*)", listing.stdout)
     return match and match.group(1).removesuffix("-unsigned") + "-unsigned"
 
@@ -100,7 +111,8 @@ def _download(package, folder):
     except Failure as failure:
         raise Failure(f"can't download {package}: is there a network? ({failure})")
     package_file = glob.glob(f"{folder}/*.deb")[0]
-    run("dpkg", "-x", package_file, str(folder))
+    unwanted = [f"--exclude=*/kernel/{name}" for name in UNWANTED]
+    run("tar", "-x", "-C", str(folder), *unwanted, input=run("dpkg", "--fsys-tarfile", package_file))
     os.unlink(package_file)
 
 

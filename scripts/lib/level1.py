@@ -46,7 +46,7 @@ def base(kernel):
     return cached("level1", digest(kernel.release, *sources), build)
 
 
-def additions(job, kvm_module, terminal):
+def additions(job, kernel, kvm_module, terminal):
     """The archive of one run: the user's files, the command, and how to run it."""
     archive = Archive()
     for source, path in job.files:
@@ -54,8 +54,12 @@ def additions(job, kvm_module, terminal):
     program = job.command[0]
     if "/" in program and os.path.isfile(program) and not job.has_file(program):
         archive.add_file(program)
+    modules = [other for name in job.modules for other in (*kernel.dependencies(name), name)]
+    modules = list(dict.fromkeys(modules))
+    for name in modules:
+        archive.add_file(kernel.module(name), f"/sandbox/{name}.ko")
     rows, columns = terminal
-    archive.add("/sandbox/settings", f"kvm_module={kvm_module}\ninput={job.input}\n"
+    archive.add("/sandbox/settings", f"modules='{kvm_module} {' '.join(modules)}'\ninput={job.input}\n"
                                      f"rows={rows}\ncolumns={columns}\n")
     archive.add("/sandbox/outputs", "".join(path + "\n" for path, _ in job.outputs))
     archive.add_folder(os.getcwd())

@@ -231,6 +231,12 @@ static void test_split_reuse(void **state)
 	assert_int_equal(virtq_fault(q), VIRTQ_REUSED_HEAD);
 
 	assert_int_equal(virtq_start(q, &d.config, 0, CHAIN_MAX), 0);
+	assert_int_equal(virtq_set_position(q, (struct virtq_position){2, 1}), 0);
+	d.avail->idx = 1; /* takes back what was popped */
+	assert_int_equal(pop(q, &chain, 0), -EPROTO);
+	assert_int_equal(virtq_fault(q), VIRTQ_AVAIL_JUMP);
+
+	assert_int_equal(virtq_start(q, &d.config, 0, CHAIN_MAX), 0);
 	d.avail->ring[1] = 1;
 	d.avail->idx = 1;
 	assert_int_equal(pop(q, &chain, 0), 1);
@@ -370,7 +376,8 @@ static void test_length_overflow(void **state)
 		bool is_packed = i & 1;
 
 		start(&d, &q, is_packed ? PACKED : 0, NULL);
-		d.mem.region[1] = (struct gmem_region){1ULL << 32, 1ULL << 32, (void *)0x1000};
+		d.mem.region[1] = (struct gmem_region){
+			.gpa = 1ULL << 32, .size_bytes = 1ULL << 32, .hva = (void *)0x1000};
 		d.mem.region_count = 2;
 		const struct vring_desc ring[] = {{1ULL << 32, 0x80000000, N | W, 1},
 						  {1ULL << 32, rows[i / 2].second, W, 1}};

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * A driver and a device in two threads, each asleep whenever it has nothing to do: the barriers of both
- * notification directions, and the visibility of what is behind an index. A lost kick or interrupt
- * shows as a sleep that nobody ends. Under TSan it also shows what is not ordered at all:
+ * A driver and a device in two threads, each waiting for the other's bell whenever it has nothing to do: the
+ * barriers of both notification directions, and the visibility of what is behind an index. Short random
+ * delays see to it that going to sleep and new work meet often. A lost kick or interrupt shows as a wait
+ * that nobody ends. Under TSan it also shows what is not ordered at all:
  *
- *     make DEBUG=1 B=build/tsan SANFLAGS=-fsanitize=thread build/tsan/tests/unit/test_virtq_threads
+ *     make B=build/tsan SANFLAGS=-fsanitize=thread build/tsan/tests/unit/test_virtq_threads
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +22,10 @@
 #include "virtq_driver.h"
 
 #define QUEUE_SIZE 16
-#define CHAINS 15000
+#define CHAINS 10000
 #define LOST_SECONDS 20
+#define SPINS_TO_SLEEP 2000
+#define DELAY_MAX 256
 #define BATCH_MAX 5
 
 struct world {
@@ -32,16 +35,28 @@ struct world {
 	bool device_failed;
 };
 
-static bool wait_for(sem_t *sem)
+/* Spins for a while, then sleeps: the other thread may have no CPU of its own. */
+static bool wait_for(sem_t *bell)
 {
 	struct timespec until;
+	int err = -1;
 
+	for (unsigned spins = 0; err && spins < SPINS_TO_SLEEP; spins++)
+		err = sem_trywait(bell);
+	if (!err)
+		return true;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += LOST_SECONDS;
-	while (sem_timedwait(sem, &until))
-		if (errno != EINTR)
-			return false;
-	return true;
+	while ((err = sem_timedwait(bell, &until)) && errno == EINTR)
+		;
+	return !err;
+}
+
+static void delay(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	for (unsigned i = (*seed >> 16) % DELAY_MAX; i; i--)
+		atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* --- the device: adds one to each number that it is given -------------------------------------- */
@@ -89,6 +104,7 @@ static void *device_thread(void *ctx)
 {
 	struct world *w = ctx;
 	unsigned served = 0, round = 0;
+	uint32_t seed = 1;
 
 	while (served < CHAINS) {
 		int count = serve_batch(w, 1 + round++ % BATCH_MAX);
@@ -96,11 +112,13 @@ static void *device_thread(void *ctx)
 		if (count < 0)
 			break;
 		served += (unsigned)count;
+		delay(&seed);
 		if (count || virtq_enable_kicks(w->q))
 			continue;
 		if (served < CHAINS && !wait_for(&w->kick))
 			break;
 		virtq_disable_kicks(w->q);
+		delay(&seed);
 	}
 	w->device_failed = served < CHAINS;
 	return NULL;
@@ -147,15 +165,27 @@ static unsigned take_all(struct world *w)
 	return taken;
 }
 
+/* In turns: one after the other as long as there is room, and each only when the last one came back (then
+ * no later kick makes good for a lost one). */
+static bool may_send_more(const struct world *w, unsigned sent)
+{
+	uint16_t wanted = sent & 0x40 ? QUEUE_SIZE : QUEUE_SIZE / 2;
+
+	return sent < CHAINS && w->d.free_slots >= wanted;
+}
+
 static void drive(struct world *w)
 {
 	unsigned sent = 0, taken = 0;
+	uint32_t seed = 2;
 
 	while (taken < CHAINS) {
-		sent = send_some(w, sent, 1 + sent % 7);
+		delay(&seed);
+		sent = send_some(w, sent, sent & 0x40 ? 1 : 1 + sent % 7);
 		driver_disable_interrupts(&w->d);
+		delay(&seed);
 		taken += take_all(w);
-		if (taken == CHAINS || (sent < CHAINS && w->d.free_slots >= QUEUE_SIZE / 2))
+		if (taken == CHAINS || may_send_more(w, sent))
 			continue;
 		if (!driver_enable_interrupts(&w->d, 0) && !wait_for(&w->interrupt))
 			fail_msg("no interrupt: %u sent, %u came back", sent, taken);

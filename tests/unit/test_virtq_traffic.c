@@ -283,6 +283,7 @@ static void check_counters(struct world *w)
 	if (w->d.size >= 32) {
 		assert_true(counters->interrupts_suppressed > 0);
 		assert_true(w->kicks < w->added);
+		assert_int_equal(w->d.batches > 0, w->d.is_in_order);
 	}
 }
 

@@ -150,7 +150,7 @@ static inline uint64_t rig_data(struct rig *rig, unsigned queue, uint32_t len_by
 static inline void rig_send(struct rig *rig, unsigned queue, const void *out, uint32_t out_bytes,
 			    uint32_t in_bytes)
 {
-	struct driver_buffer buffer[2];
+	struct driver_buffer buffer[2] = {{0}};
 	struct driver *d = &rig->queue[queue];
 	unsigned count = 0;
 

@@ -71,6 +71,7 @@ struct driver {
 	bool batch_open; /* IN_ORDER: a used element that stands for more than one chain */
 	uint16_t batch_id;
 	uint32_t batch_bytes;
+	uint64_t batches;
 };
 
 static inline bool driver_has(const struct driver *d, unsigned feature)
@@ -348,6 +349,7 @@ static inline bool driver_take(struct driver *d, uint64_t *cookie, uint32_t *wri
 	if (d->is_in_order) {
 		uint16_t oldest = d->order[d->order_head++ % VIRTQ_SIZE_MAX];
 
+		d->batches += !d->batch_open && oldest != id;
 		d->batch_open = oldest != id;
 		d->batch_id = id;
 		d->batch_bytes = *written;

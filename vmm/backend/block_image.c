@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -215,6 +217,11 @@ static void look_at_file(const struct opening *opening)
 	struct block *block = opening->block;
 	off_t size_bytes = (off_t)atomic_load(&block->size_bytes);
 
+	struct statfs file_system;
+
+	if (fstatfs(block->fd, &file_system) == 0)
+		block->in_memory = file_system.f_type == TMPFS_MAGIC ||
+				   file_system.f_type == RAMFS_MAGIC;
 	block->physical_sector_bytes = sector_bytes((uint64_t)opening->status.st_blksize);
 	/* Whether its file system can make holes; this one is behind the end and changes nothing. */
 	if (opening->writable &&

@@ -17,11 +17,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "backend/console_line.h"
+#include "backend/terminal_size.h"
+#include "backend/unix_socket.h"
 #include "loop/loop.h"
 
 #define RING_BYTES 16384
@@ -34,11 +35,13 @@
 
 struct console {
 	struct loop *loop;
+	const char *option; /* for messages: "--serial" */
 	struct console_line line;
 	struct console_keys keys;
 	const struct console_receiver *receiver;
 	struct console_receiver receiver_copy;
 	struct loop_timer *linger;
+	struct terminal_size *size_watch; /* of a terminal */
 	int wake_fd;
 	bool writing;	      /* out_fd is watched for EPOLLOUT */
 	bool reading;	      /* in_fd is watched for EPOLLIN */
@@ -66,21 +69,21 @@ static void wake(struct console *console)
 		return; /* the counter is full: the loop is awake */
 }
 
-bool console_put(struct console *console, uint8_t byte)
+size_t console_put_bytes(struct console *console, const uint8_t *data, size_t len_bytes)
 {
-	bool linger = false;
+	bool linger;
 	bool now = false;
-	bool taken;
+	size_t taken = 0;
 
 	pthread_mutex_lock(&console->lock);
-	taken = console->ring_bytes < RING_BYTES;
-	if (taken) {
-		console->ring[(console->ring_head + console->ring_bytes) % RING_BYTES] = byte;
-		linger = ++console->ring_bytes == 1;
-		now = byte == '\n' || console->ring_bytes >= WAKE_AT_BYTES;
-	} else {
-		console->refused = now = true;
+	linger = console->ring_bytes == 0;
+	for (; taken < len_bytes && console->ring_bytes < RING_BYTES; taken++) {
+		console->ring[(console->ring_head + console->ring_bytes++) % RING_BYTES] =
+			data[taken];
+		now |= data[taken] == '\n';
 	}
+	console->refused |= taken < len_bytes;
+	now |= console->refused || console->ring_bytes >= WAKE_AT_BYTES;
 	now = now && !console->wake_sent;
 	console->wake_sent |= now;
 	pthread_mutex_unlock(&console->lock);
@@ -89,6 +92,11 @@ bool console_put(struct console *console, uint8_t byte)
 	else if (linger)
 		loop_timer_arm(console->linger, LINGER_NS);
 	return taken;
+}
+
+bool console_put(struct console *console, uint8_t byte)
+{
+	return console_put_bytes(console, &byte, 1) == 1;
 }
 
 /* The oldest run of bytes in the ring that lies in one piece. */
@@ -135,8 +143,8 @@ static ssize_t write_out(struct console *console, const uint8_t *data, size_t le
 	if (written >= 0 || errno == EAGAIN)
 		return written >= 0 ? written : -EAGAIN;
 	if (errno != EPIPE && errno != EIO)
-		fprintf(stderr, "vitrine: serial output: %s; the rest is dropped\n",
-			strerror(errno));
+		fprintf(stderr, "vitrine: %s output: %s; the rest is dropped\n",
+			console->option + 2, strerror(errno));
 	console->write_failed = console->line.listen_fd < 0;
 	return (ssize_t)len_bytes;
 }
@@ -210,6 +218,12 @@ static size_t take_escapes(struct console *console, uint8_t *data, size_t len_by
 	return kept;
 }
 
+static void tell_peer(const struct console *console, bool connected)
+{
+	if (console->receiver && console->receiver->peer_changed)
+		console->receiver->peer_changed(console->receiver->ctx, connected);
+}
+
 static void end_of_input(struct console *console)
 {
 	int fd = console->line.in_fd;
@@ -228,6 +242,7 @@ static void end_of_input(struct console *console)
 	console->line.in_fd = console->line.out_fd = CONSOLE_NO_FD;
 	console->writing = false;
 	drain(console);
+	tell_peer(console, false);
 }
 
 /* Reads one batch if none is pending; false when there is none to be had now. */
@@ -290,7 +305,7 @@ static void line_ready(void *ctx, uint32_t events)
 		return;
 	if (console->line.is_terminal && !deliver(console))
 		console->pending_bytes = 0; /* typed ahead of a guest that doesn't read: dropped */
-	if (console->pending_bytes == 0 && read_batch(console))
+	if (console->pending_bytes > 0 || read_batch(console))
 		pump_input(console);
 }
 
@@ -311,14 +326,26 @@ static int attach(struct console *console)
 	return err == -EPERM || err == -EEXIST ? 0 : err; /* files need no watching */
 }
 
+/* While the guest takes no input, nobody looks whether the client is still there. */
+static void forget_lost_client(struct console *console)
+{
+	struct pollfd lost = {.fd = console->line.in_fd, .events = 0};
+
+	if (lost.fd < 0 || console->reading || poll(&lost, 1, 0) <= 0 || !(lost.revents & POLLHUP))
+		return;
+	console->pending_bytes = 0;
+	end_of_input(console);
+}
+
 static void client_waits(void *ctx, uint32_t events)
 {
 	struct console *console = ctx;
-	int fd = accept4(console->line.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = unix_socket_accept(console->line.listen_fd);
 
 	(void)events;
 	if (fd < 0)
 		return;
+	forget_lost_client(console);
 	if (console->line.in_fd >= 0) {
 		close(fd); /* one client at a time */
 		return;
@@ -327,7 +354,17 @@ static void client_waits(void *ctx, uint32_t events)
 	if (attach(console) < 0) {
 		console->line.in_fd = console->line.out_fd = CONSOLE_NO_FD;
 		close(fd);
+		return;
 	}
+	tell_peer(console, true);
+}
+
+static void terminal_resized(void *ctx)
+{
+	const struct console *console = ctx;
+
+	if (console->receiver && console->receiver->resized)
+		console->receiver->resized(console->receiver->ctx);
 }
 
 static int start(struct console *console)
@@ -343,11 +380,14 @@ static int start(struct console *console)
 	if (!err && console->line.listen_fd >= 0)
 		err = loop_add_fd(console->loop, console->line.listen_fd, EPOLLIN, client_waits,
 				  console);
+	if (!err && console->line.is_terminal)
+		err = terminal_size_watch(console->loop, terminal_resized, console,
+					  &console->size_watch);
 	return err ? err : attach(console);
 }
 
-int console_open(const char *spec, struct loop *loop, const struct console_keys *keys,
-		 struct console **out, char *err, size_t err_size)
+int console_open(const char *option, const char *spec, struct loop *loop,
+		 const struct console_keys *keys, struct console **out, char *err, size_t err_size)
 {
 	struct console *console = calloc(1, sizeof(*console));
 	int error;
@@ -357,18 +397,19 @@ int console_open(const char *spec, struct loop *loop, const struct console_keys 
 		return -ENOMEM;
 	}
 	console->loop = loop;
+	console->option = option;
 	console->wake_fd = -1;
 	if (keys)
 		console->keys = *keys;
 	pthread_mutex_init(&console->lock, NULL);
-	error = console_line_open(spec, &console->line, err, err_size);
+	error = console_line_open(option, spec, &console->line, err, err_size);
 	if (error) {
 		free(console);
 		return error;
 	}
 	error = start(console);
 	if (error) {
-		snprintf(err, err_size, "--serial %s: %s", spec, strerror(-error));
+		snprintf(err, err_size, "%s %s: %s", option, spec, strerror(-error));
 		console_close(console);
 		return error;
 	}
@@ -409,6 +450,7 @@ void console_close(struct console *console)
 	loop_remove_fd(console->loop, console->line.out_fd);
 	loop_remove_fd(console->loop, console->line.listen_fd);
 	loop_timer_destroy(console->linger);
+	terminal_size_unwatch(console->size_watch);
 	console_line_close(&console->line);
 	pthread_mutex_destroy(&console->lock);
 	free(console);
@@ -422,6 +464,16 @@ void console_connect(struct console *console, const struct console_receiver *rec
 	console->receiver_copy = *receiver;
 	console->receiver = &console->receiver_copy;
 	wake(console);
+}
+
+bool console_has_peer(const struct console *console)
+{
+	return console->line.listen_fd < 0 || console->line.in_fd >= 0;
+}
+
+bool console_get_size(const struct console *console, uint16_t *columns, uint16_t *rows)
+{
+	return console->line.is_terminal && terminal_size(columns, rows);
 }
 
 void console_resume_input(struct console *console)

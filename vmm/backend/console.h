@@ -20,6 +20,10 @@ struct console_receiver {
 	size_t (*receive)(void *ctx, const uint8_t *data, size_t len_bytes);
 	/* Loop thread. There is room for output again after console_put() refused a byte. */
 	void (*drained)(void *ctx);
+	/* Optional. Loop thread. Somebody connected to the socket, or went away; console_has_peer() says it too. */
+	void (*peer_changed)(void *ctx, bool connected);
+	/* Optional. Loop thread. The terminal has another size now: console_get_size(). */
+	void (*resized)(void *ctx);
 	void *ctx;
 };
 
@@ -30,9 +34,10 @@ struct console_keys {
 };
 
 /* Opens the line that spec names: stdio, none, pty, file:PATH, unix:PATH. keys may be NULL. Returns 0
- * or -errno, then with one line about it in err. The caller owns the console: console_close(). */
-int console_open(const char *spec, struct loop *loop, const struct console_keys *keys,
-		 struct console **out, char *err, size_t err_size);
+ * or -errno, then with one line about it in err, which begins with option ("--serial", borrowed for ever).
+ * The caller owns the console: console_close(). */
+int console_open(const char *option, const char *spec, struct loop *loop,
+		 const struct console_keys *keys, struct console **out, char *err, size_t err_size);
 
 /* Writes out what is in the ring, waiting for the reader for 500 ms at most. Loop thread, or after it. */
 void console_flush(struct console *console);
@@ -42,6 +47,15 @@ void console_close(struct console *console);
 
 /* Any thread. false: the ring is full, nothing was taken, drained() will be called. */
 bool console_put(struct console *console, uint8_t byte);
+
+/* The same for many bytes: how many were taken, from the first on. */
+size_t console_put_bytes(struct console *console, const uint8_t *data, size_t len_bytes);
+
+/* Whether there is another end now: false for a socket without a client. Loop thread. */
+bool console_has_peer(const struct console *console);
+
+/* Columns and rows of the terminal; false where it is none. Any thread. */
+bool console_get_size(const struct console *console, uint16_t *columns, uint16_t *rows);
 
 /* NULL disconnects. Loop thread, or before it runs. */
 void console_connect(struct console *console, const struct console_receiver *receiver);

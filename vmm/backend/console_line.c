@@ -1,21 +1,42 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kinds of --serial: what each opens, and its error messages.
+ * The kinds of lines (--serial, --virtio-console, --port): what each opens, and its error messages.
  */
 #include "backend/console_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "backend/terminal.h"
+#include "backend/unix_socket.h"
+
+/* Where a message about this line goes. */
+struct line_error {
+	const char *option; /* "--serial" */
+	const char *spec;
+	char *text;
+	size_t text_bytes;
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(const struct line_error *err, int error,
+						      const char *format, ...)
+{
+	va_list args;
+	int length = snprintf(err->text, err->text_bytes, "%s %s: ", err->option, err->spec);
+
+	if (length < 0 || (size_t)length >= err->text_bytes)
+		return error;
+	va_start(args, format);
+	vsnprintf(err->text + length, err->text_bytes - (size_t)length, format, args);
+	va_end(args);
+	return error;
+}
 
 /* A terminal that nobody reads would keep write() waiting, and with it the event loop. Others share what
  * standard output refers to, and its flags, so it is opened once more. */
@@ -40,35 +61,27 @@ static int open_stdio(struct console_line *line)
 	return 0;
 }
 
-static int open_file(struct console_line *line, const char *path, char *err, size_t err_size)
+static int open_file(struct console_line *line, const char *path, const struct line_error *err)
 {
 	line->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (line->out_fd >= 0)
-		return 0;
-	int error = errno;
-	snprintf(err, err_size, "--serial file:%s: %s", path, strerror(error));
-	return -error;
+	return line->out_fd >= 0 ? 0 : fail(err, -errno, "%s", strerror(errno));
 }
 
-static int open_pty(struct console_line *line, char *err, size_t err_size)
+static int open_pty(struct console_line *line, const struct line_error *err)
 {
 	struct termios raw;
 	char name[64];
 	int master;
 	int slave;
 
-	if (openpty(&master, &slave, NULL, NULL, NULL) < 0) {
-		int error = errno;
-
-		snprintf(err, err_size, "--serial pty: %s", strerror(error));
-		return -error;
-	}
+	if (openpty(&master, &slave, NULL, NULL, NULL) < 0)
+		return fail(err, -errno, "%s", strerror(errno));
 	if (!tcgetattr(slave, &raw)) {
 		cfmakeraw(&raw);
 		tcsetattr(slave, TCSANOW, &raw);
 	}
 	if (ttyname_r(slave, name, sizeof(name)) == 0)
-		fprintf(stderr, "vitrine: serial line at %s\n", name);
+		fprintf(stderr, "vitrine: %s line at %s\n", err->option + 2, name);
 	/* The slave stays open: without any opener the master would report a hang-up for ever. */
 	fcntl(slave, F_SETFD, FD_CLOEXEC);
 	fcntl(master, F_SETFD, FD_CLOEXEC);
@@ -77,57 +90,25 @@ static int open_pty(struct console_line *line, char *err, size_t err_size)
 	return 0;
 }
 
-/* Binds, taking over a socket that nobody listens on any more; a live one is an error. */
-static int bind_socket(int fd, const struct sockaddr_un *addr)
+static int open_unix(struct console_line *line, const char *path, const struct line_error *err)
 {
-	const struct sockaddr *generic = (const struct sockaddr *)addr;
-	struct stat st;
+	int fd = unix_socket_listen(path, 1);
 
-	if (bind(fd, generic, sizeof(*addr)) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	if (stat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = connect(probe, generic, sizeof(*addr)) == 0;
-	close(probe);
-	if (alive)
-		return -EADDRINUSE;
-	unlink(addr->sun_path);
-	return bind(fd, generic, sizeof(*addr)) == 0 ? 0 : -errno;
-}
-
-static int open_unix(struct console_line *line, const char *path, char *err, size_t err_size)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd;
-	int error;
-
-	if (strlen(path) == 0 || strlen(path) >= sizeof(addr.sun_path)) {
-		snprintf(err, err_size, "--serial unix:%s: the path must have 1 to %zu characters",
-			 path, sizeof(addr.sun_path) - 1);
-		return -EINVAL;
-	}
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	error = fd < 0 ? -errno : bind_socket(fd, &addr);
-	if (!error) {
-		memcpy(line->socket_path, addr.sun_path, sizeof(addr.sun_path));
-		error = listen(fd, 1) < 0 ? -errno : 0;
-	}
-	if (error) {
-		snprintf(err, err_size, "--serial unix:%s: %s", path, strerror(-error));
-		if (fd >= 0)
-			close(fd);
-		return error;
-	}
+	if (fd == -ENAMETOOLONG)
+		return fail(err, fd, "the path must have 1 to %d characters",
+			    UNIX_SOCKET_PATH_BYTES - 1);
+	if (fd < 0)
+		return fail(err, fd, "%s", strerror(-fd));
+	memcpy(line->socket_path, path, strlen(path) + 1);
 	line->listen_fd = fd;
 	return 0;
 }
 
-int console_line_open(const char *spec, struct console_line *line, char *err, size_t err_size)
+int console_line_open(const char *option, const char *spec, struct console_line *line, char *err,
+		      size_t err_size)
 {
+	const struct line_error error = {option, spec, err, err_size};
+
 	*line = (struct console_line){
 		.in_fd = CONSOLE_NO_FD, .out_fd = CONSOLE_NO_FD, .listen_fd = CONSOLE_NO_FD};
 	if (strcmp(spec, "none") == 0)
@@ -135,14 +116,12 @@ int console_line_open(const char *spec, struct console_line *line, char *err, si
 	if (strcmp(spec, "stdio") == 0)
 		return open_stdio(line);
 	if (strcmp(spec, "pty") == 0)
-		return open_pty(line, err, err_size);
+		return open_pty(line, &error);
 	if (strncmp(spec, "file:", 5) == 0)
-		return open_file(line, spec + 5, err, err_size);
+		return open_file(line, spec + 5, &error);
 	if (strncmp(spec, "unix:", 5) == 0)
-		return open_unix(line, spec + 5, err, err_size);
-	snprintf(err, err_size,
-		 "--serial %s: unknown kind; use stdio, none, pty, file:PATH or unix:PATH", spec);
-	return -EINVAL;
+		return open_unix(line, spec + 5, &error);
+	return fail(&error, -EINVAL, "unknown kind; use stdio, none, pty, file:PATH or unix:PATH");
 }
 
 void console_line_close(struct console_line *line)

@@ -18,8 +18,9 @@ struct console_line {
 	char socket_path[108]; /* to be removed in the end; empty: none */
 };
 
-/* 0 or -errno with one line in err. */
-int console_line_open(const char *spec, struct console_line *line, char *err, size_t err_size);
+/* 0 or -errno with one line in err, which begins with option ("--serial") and spec. */
+int console_line_open(const char *option, const char *spec, struct console_line *line, char *err,
+		      size_t err_size);
 void console_line_close(struct console_line *line);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "backend/net.h"
+
 #define ETHERNET_HEADER_BYTES 14
 #define GSO_SIZE_MIN 32 /* less would only make thousands of packets out of one */
 
@@ -43,6 +45,22 @@ bool net_header_is_sound(const struct virtio_net_hdr_v1 *header, size_t frame_by
 	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && !checksum_is_sound(header, frame_bytes))
 		return false;
 	return segments_are_sound(header, frame_bytes);
+}
+
+unsigned net_header_offloads(const struct virtio_net_hdr_v1 *header)
+{
+	unsigned offloads = 0;
+
+	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		offloads |= NET_OFFLOAD_CSUM;
+	if (header->gso_type & VIRTIO_NET_HDR_GSO_ECN)
+		offloads |= NET_OFFLOAD_TSO_ECN;
+	switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4: return offloads | NET_OFFLOAD_TSO4;
+	case VIRTIO_NET_HDR_GSO_TCPV6: return offloads | NET_OFFLOAD_TSO6;
+	case VIRTIO_NET_HDR_GSO_UDP: return offloads | NET_OFFLOAD_UFO;
+	default: return offloads;
+	}
 }
 
 uint64_t net_checksum_add(uint64_t sum, const uint8_t *data, size_t len_bytes)

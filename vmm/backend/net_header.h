@@ -16,6 +16,9 @@
  * virtio header) cannot keep: known flags and kinds, the checksum's place and all headers inside. */
 bool net_header_is_sound(const struct virtio_net_hdr_v1 *header, size_t frame_bytes);
 
+/* NET_OFFLOAD_* that a receiver of a frame with this sound header must have asked for. */
+unsigned net_header_offloads(const struct virtio_net_hdr_v1 *header);
+
 /* Does a checksum left open (VIRTIO_NET_HDR_F_NEEDS_CSUM) in a sound frame and clears the flag. */
 void net_header_complete_checksum(struct virtio_net_hdr_v1 *header, uint8_t *frame,
 				  size_t frame_bytes);

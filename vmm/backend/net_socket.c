@@ -14,25 +14,6 @@
 #define ETHERNET_HEADER_BYTES 14
 #define UNWANTED_BATCHES_MAX 8 /* a hostile sender may not keep the thread here */
 
-int net_socket_send(int fd, const struct net_frame *frame, unsigned count)
-{
-	struct mmsghdr message[NET_BATCH_MAX];
-	int sent;
-
-	if (count > NET_BATCH_MAX)
-		count = NET_BATCH_MAX;
-	for (unsigned i = 0; i < count; i++)
-		message[i].msg_hdr = (struct msghdr){.msg_iov = frame[i].iov,
-						     .msg_iovlen = frame[i].iov_count};
-	sent = sendmmsg(fd, message, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent > 0)
-		return sent;
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-		return -EAGAIN;
-	/* The first one can't be sent at all (EMSGSIZE, nobody there): it is gone. */
-	return errno == EMSGSIZE || errno == EFAULT ? 1 : (int)count;
-}
-
 /* Moves a frame into the room of an earlier one that was dropped. false: it does not fit there. */
 static bool move_frame(struct net_frame *to, const struct net_frame *from, size_t len_bytes)
 {
@@ -67,32 +48,53 @@ static bool move_frame(struct net_frame *to, const struct net_frame *from, size_
 	return true;
 }
 
-static bool header_is_sound(const struct net_frame *frame, size_t len_bytes)
+bool net_frame_peek(const struct net_frame *frame, void *bytes, size_t len_bytes)
 {
-	struct virtio_net_hdr_v1 header;
-	struct iovec iov = {&header, sizeof(header)};
+	struct iovec iov = {bytes, len_bytes};
 	struct net_frame copy = {.iov = &iov, .iov_count = 1};
+	size_t room = 0;
 
-	return move_frame(&copy, frame, sizeof(header)) &&
-	       net_header_is_sound(&header, len_bytes - sizeof(header));
+	for (unsigned i = 0; i < frame->iov_count; i++)
+		room += frame->iov[i].iov_len;
+	return len_bytes <= room && move_frame(&copy, frame, len_bytes);
+}
+
+bool net_frame_fill(struct net_frame *frame, const void *header, const void *bytes,
+		    size_t len_bytes)
+{
+	struct iovec iov[] = {{(void *)(uintptr_t)header, HEADER_BYTES},
+			      {(void *)(uintptr_t)bytes, len_bytes}};
+	const struct net_frame source = {.iov = iov, .iov_count = 2};
+
+	frame->len_bytes = HEADER_BYTES + len_bytes;
+	return move_frame(frame, &source, frame->len_bytes);
+}
+
+static bool header_is_sound(const struct net_frame *frame, size_t len_bytes, unsigned offloads)
+{
+	struct virtio_net_hdr_v1 header = {0};
+
+	return net_frame_peek(frame, &header, sizeof(header)) &&
+	       net_header_is_sound(&header, len_bytes - sizeof(header)) &&
+	       !(net_header_offloads(&header) & ~offloads);
 }
 
 static bool is_wanted(const struct net_frame *frame, const struct mmsghdr *message,
-		      bool check_headers)
+		      unsigned offloads)
 {
 	return message->msg_len >= HEADER_BYTES + ETHERNET_HEADER_BYTES &&
 	       !(message->msg_hdr.msg_flags & MSG_TRUNC) &&
-	       (!check_headers || header_is_sound(frame, message->msg_len));
+	       header_is_sound(frame, message->msg_len, offloads);
 }
 
 /* Closes the gaps that dropped frames leave. Returns how many are left. */
 static int keep_wanted(struct net_frame *frame, const struct mmsghdr *message, int count,
-		       bool check_headers)
+		       unsigned offloads)
 {
 	int kept = 0;
 
 	for (int i = 0; i < count; i++) {
-		if (!is_wanted(&frame[i], &message[i], check_headers))
+		if (!is_wanted(&frame[i], &message[i], offloads))
 			continue;
 		if (kept != i && !move_frame(&frame[kept], &frame[i], message[i].msg_len))
 			continue;
@@ -101,7 +103,7 @@ static int keep_wanted(struct net_frame *frame, const struct mmsghdr *message, i
 	return kept;
 }
 
-int net_socket_receive(int fd, struct net_frame *frame, unsigned count, bool check_headers)
+int net_socket_receive(int fd, struct net_frame *frame, unsigned count, unsigned offloads)
 {
 	struct mmsghdr message[NET_BATCH_MAX];
 
@@ -118,7 +120,7 @@ int net_socket_receive(int fd, struct net_frame *frame, unsigned count, bool che
 			received--; /* SOCK_SEQPACKET's end of file */
 		if (received <= 0)
 			break;
-		kept = keep_wanted(frame, message, received, check_headers);
+		kept = keep_wanted(frame, message, received, offloads);
 		if (kept)
 			return kept;
 	}

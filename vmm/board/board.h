@@ -32,6 +32,10 @@ struct board_plugin {
 	uint64_t ring_features;		  /* virtio: which of the VIRTIO_F_* bits are on offer */
 	const struct device_ops *ops;	  /* BOARD_PLUG_PCI: starts with struct pci_function */
 	const void *options;		  /* the model's own; outlives the machine */
+	bool shares_memory;		  /* another process serves it, out of guest RAM */
+	/* BOARD_PLUG_PCI: ports that are no BAR's, regions from PCI_FIXED_WINDOW on; NULL: none */
+	const struct board_window *window;
+	unsigned window_count;
 };
 
 /* One machine's parameters. Filled in by the command line, then constant. */
@@ -79,6 +83,10 @@ struct board_device {
 
 extern const struct board_device board_table[];
 extern const unsigned board_table_count;
+
+/* Fixed windows of plugins: of the IDE controller, in the order of enum ide_window. */
+#define BOARD_IDE_WINDOWS 4
+extern const struct board_window board_ide_window[BOARD_IDE_WINDOWS];
 
 /* True where this line of the table is part of this machine. */
 bool board_has(const struct board *board, const struct board_device *entry);

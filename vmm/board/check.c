@@ -132,17 +132,40 @@ int board_check_table(const struct board *board, const struct board_device *tabl
 	return err;
 }
 
+/* As if it were a line of the table. */
+static int check_fixed_windows(const struct board *board, const struct board_plugin *plugin,
+			       struct board_fault *why)
+{
+	struct board_device entry = {.name = plugin->name, .irq = BOARD_NO_IRQ};
+	int err;
+
+	for (unsigned i = 0; i < plugin->window_count; i++)
+		entry.window[i] = plugin->window[i];
+	err = check_device(&entry, why);
+	for (unsigned i = 0; i < board_table_count && !err; i++)
+		if (board_has(board, &board_table[i]))
+			err = check_pair(&board_table[i], &entry, why);
+	return err;
+}
+
 static int check_plugins(const struct board *board, struct board_fault *why)
 {
 	struct board_place place;
 
-	for (unsigned i = 0; i < board->plugin_count; i++)
+	int err = 0;
+
+	for (unsigned i = 0; i < board->plugin_count && !err; i++) {
+		const struct board_plugin *plugin = &board->plugin[i];
+
 		if (board_place_plugin(board, i, &place) < 0)
 			return fault(why, "there is no %s left for %s",
-				     board->plugin[i].plug == BOARD_PLUG_VIRTIO_MMIO ? "interrupt"
-										     : "PCI slot",
-				     board->plugin[i].name);
-	return 0;
+				     plugin->plug == BOARD_PLUG_VIRTIO_MMIO ? "interrupt"
+									    : "PCI slot",
+				     plugin->name);
+		if (plugin->window_count)
+			err = check_fixed_windows(board, plugin, why);
+	}
+	return err;
 }
 
 int board_check(const struct board *board, struct board_fault *why)

@@ -43,10 +43,20 @@ struct machine {
 	struct boot_error load_text;
 };
 
+static enum gmem_backing memory_backing(const struct machine *machine)
+{
+	if (machine->setup.hugepages)
+		return GMEM_HUGETLB;
+	for (unsigned i = 0; i < machine->board.plugin_count; i++)
+		if (machine->board.plugin[i].shares_memory)
+			return GMEM_MEMFD;
+	return GMEM_ANONYMOUS;
+}
+
 static int create_memory(struct machine *machine, char *err, size_t err_size)
 {
-	enum gmem_backing backing = machine->setup.hugepages ? GMEM_HUGETLB : GMEM_ANONYMOUS;
-	int error = gmem_create(&machine->mem, machine->board.memory_bytes, backing);
+	int error = gmem_create(&machine->mem, machine->board.memory_bytes,
+				memory_backing(machine));
 
 	if (error)
 		snprintf(err, err_size, "can't reserve %llu MiB of guest RAM: %s%s",
@@ -199,6 +209,20 @@ static int create_mmio_plugin(struct machine *machine, unsigned index,
 			       machine->plugin[index], 0);
 }
 
+/* A PCI device of its own kind, and what it has beside its BARs. */
+static int create_pci_plugin(struct machine *machine, unsigned index,
+			     const struct board_place *place)
+{
+	const struct board_plugin *plugin = &machine->board.plugin[index];
+	int error = add_plugin(machine, index, plugin->ops, place, plugin->options);
+
+	for (unsigned i = 0; !error && i < plugin->window_count; i++)
+		error = bus_add(&machine->bus, plugin->window[i].space, plugin->window[i].base,
+				plugin->window[i].size_bytes, machine->plugin[index],
+				PCI_FIXED_WINDOW + i);
+	return error;
+}
+
 static int create_plugin(struct machine *machine, unsigned index)
 {
 	const struct board_plugin *plugin = &machine->board.plugin[index];
@@ -212,7 +236,7 @@ static int create_plugin(struct machine *machine, unsigned index)
 	if (plugin->plug == BOARD_PLUG_VIRTIO_PCI)
 		error = add_plugin(machine, index, &virtio_pci_ops, &place, plugin);
 	else
-		error = add_plugin(machine, index, plugin->ops, &place, plugin->options);
+		error = create_pci_plugin(machine, index, &place);
 	return error ? error
 		     : pci_host_attach(machine->pci_host,
 				       (struct pci_function *)machine->plugin[index], place.slot);
@@ -361,6 +385,16 @@ struct vm *machine_vm(struct machine *machine)
 struct vm_control *machine_control(struct machine *machine)
 {
 	return &machine->control;
+}
+
+struct device *machine_device(const struct machine *machine, unsigned index)
+{
+	return index < machine->device_count ? machine->device[index] : NULL;
+}
+
+struct pci_function *machine_pci_function(const struct machine *machine, unsigned slot)
+{
+	return pci_host_function(machine->pci_host, slot);
 }
 
 const struct boot_report *machine_boot_report(const struct machine *machine)

@@ -49,6 +49,10 @@ void machine_press_power_button(struct machine *machine);
 const struct bus *machine_bus(const struct machine *machine);
 struct vm *machine_vm(struct machine *machine);
 struct vm_control *machine_control(struct machine *machine);
+/* Device number index, in the order of creation; NULL behind the last. */
+struct device *machine_device(const struct machine *machine, unsigned index);
+/* The function in a PCI slot, or NULL. */
+struct pci_function *machine_pci_function(const struct machine *machine, unsigned slot);
 const struct boot_report *machine_boot_report(const struct machine *machine);
 
 #endif

@@ -127,3 +127,10 @@ const struct board_device board_table[] = {
 };
 
 const unsigned board_table_count = sizeof board_table / sizeof *board_table;
+
+const struct board_window board_ide_window[BOARD_IDE_WINDOWS] = {
+	{BUS_PIO, PORT_IDE_COMMAND_0, 8},
+	{BUS_PIO, PORT_IDE_CONTROL_0, 1},
+	{BUS_PIO, PORT_IDE_COMMAND_1, 8},
+	{BUS_PIO, PORT_IDE_CONTROL_1, 1},
+};

@@ -108,3 +108,52 @@ const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64
 	pthread_mutex_unlock(&window->dev->lock);
 	return window;
 }
+
+/* The device's lock, unless it takes locks itself. */
+static void enter(struct device *dev)
+{
+	if (!dev->ops->unlocked)
+		pthread_mutex_lock(&dev->lock);
+}
+
+static void leave(struct device *dev)
+{
+	if (!dev->ops->unlocked)
+		pthread_mutex_unlock(&dev->lock);
+}
+
+const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					 unsigned width, void *data, unsigned count)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+	const struct device_ops *ops = window ? window->dev->ops : NULL;
+	bool served;
+
+	if (!ops || !ops->read_string)
+		return NULL;
+	enter(window->dev);
+	served = ops->read_string(window->dev, window->region, addr - window->base, width, data,
+				  count);
+	if (served)
+		__atomic_fetch_add(&window->reads, count, __ATOMIC_RELAXED);
+	leave(window->dev);
+	return served ? window : NULL;
+}
+
+const struct bus_window *bus_write_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					  unsigned width, const void *data, unsigned count)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+	const struct device_ops *ops = window ? window->dev->ops : NULL;
+	bool served;
+
+	if (!ops || !ops->write_string)
+		return NULL;
+	enter(window->dev);
+	served = ops->write_string(window->dev, window->region, addr - window->base, width, data,
+				   count);
+	if (served)
+		__atomic_fetch_add(&window->writes, count, __ATOMIC_RELAXED);
+	leave(window->dev);
+	return served ? window : NULL;
+}

@@ -45,4 +45,11 @@ const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_
 const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64_t addr,
 				   unsigned width, uint64_t value);
 
+/* count accesses to the same address, as a string instruction makes them: data holds the elements. NULL: the
+ * device there has no way to take them at once, and nothing was done. */
+const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					 unsigned width, void *data, unsigned count);
+const struct bus_window *bus_write_string(struct bus *bus, enum bus_space space, uint64_t addr,
+					  unsigned width, const void *data, unsigned count);
+
 #endif

@@ -20,6 +20,7 @@ struct device;
 struct vm_control;
 struct board;
 struct wiring;
+struct queue_counters;
 
 /* An interrupt input of the board (a GSI). set_level() may be called from any thread, also with the
  * device's lock held; it never blocks on another device. A default-initialised line is unconnected. */
@@ -58,7 +59,7 @@ struct device {
 struct device_ops {
 	const char *name;   /* of the model: "16550a" */
 	size_t state_bytes; /* size of the device's own struct, which starts with struct device */
-	bool unlocked; /* takes its locks itself: the bus does not take dev->lock */
+	bool unlocked;	    /* takes its locks itself: the bus does not take dev->lock */
 
 	/* Takes a zeroed state into power-on state. 0 or -errno; after an error destroy() is not called. */
 	int (*realize)(struct device *dev, const struct device_setup *setup);
@@ -71,11 +72,21 @@ struct device_ops {
 	void (*write)(struct device *dev, unsigned region, uint64_t offset, unsigned width,
 		      uint64_t value);
 
+	/* Optional: count accesses to the same address one after the other (INS, OUTS), lowest element of data
+	 * first. False: this register has no such thing, nothing was done; then each comes by itself. */
+	bool (*read_string)(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+			    void *data, unsigned count);
+	bool (*write_string)(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+			     const void *data, unsigned count);
+
 	/* The register's name in its specification, for traces ("LSR"); NULL where there is none. */
 	const char *(*register_name)(unsigned region, uint64_t offset, bool is_write);
 
 	/* Optional: frees what realize() made. No accesses come any more. */
 	void (*destroy)(struct device *dev);
+
+	/* Optional: the counters of queue number index (observe/counters.h); false: there is none. vCPUs stand. */
+	bool (*queue)(struct device *dev, unsigned index, struct queue_counters *out);
 
 	/* Optional: the power button was pressed. Called from the event loop, lock not held. */
 	void (*power_button)(struct device *dev);

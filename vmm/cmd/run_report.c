@@ -5,6 +5,7 @@
 #include "cmd/run_report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -20,21 +21,95 @@ static void add_counters(struct vcpu_counters *sum, const struct vcpu_counters *
 }
 
 /* The windows of each power cycle are the same, in the same order. */
-static void add_windows(struct run_report *report, const struct bus *bus)
+static void add_window(struct run_report *report, unsigned at, const char *name, unsigned region,
+		       uint64_t reads, uint64_t writes)
 {
+	struct stats_window *window = &report->window[at];
+
+	window->device = name;
+	window->region = region;
+	window->reads += reads;
+	window->writes += writes;
+}
+
+/* BARs of PCI functions are windows in the bridge's. */
+static unsigned add_bars(struct run_report *report, unsigned at, const struct pci_function *fn)
+{
+	for (unsigned bar = 0; bar < PCI_BAR_COUNT; bar++)
+		if (fn->bar[bar].size_bytes)
+			add_window(report, at++, fn->dev.name, bar, fn->bar[bar].reads,
+				   fn->bar[bar].writes);
+	return at;
+}
+
+static void add_windows(struct run_report *report, struct machine *machine)
+{
+	const struct bus *bus = machine_bus(machine);
 	unsigned at = 0;
 
 	for (unsigned space = 0; space < BUS_SPACE_COUNT; space++) {
 		for (unsigned i = 0; i < bus->window_count[space]; i++, at++) {
 			const struct bus_window *window = &bus->window[space][i];
 
-			report->window[at].device = window->name;
-			report->window[at].region = window->region;
-			report->window[at].reads += window->reads;
-			report->window[at].writes += window->writes;
+			add_window(report, at, window->name, window->region, window->reads,
+				   window->writes);
 		}
 	}
+	for (unsigned slot = 1; slot < PCI_SLOT_MAX; slot++)
+		if (machine_pci_function(machine, slot))
+			at = add_bars(report, at, machine_pci_function(machine, slot));
 	report->window_count = at;
+}
+
+static void add_queue(struct queue_counters *sum, const struct queue_counters *part)
+{
+	memcpy(sum->name, part->name, sizeof(sum->name));
+	sum->requests += part->requests;
+	sum->bytes += part->bytes;
+	sum->kicks += part->kicks;
+	sum->kicks_suppressed += part->kicks_suppressed;
+	sum->interrupts += part->interrupts;
+	sum->interrupts_suppressed += part->interrupts_suppressed;
+	for (unsigned i = 0; i < QUEUE_DEPTH_BUCKETS; i++)
+		sum->depth[i] += part->depth[i];
+	for (unsigned i = 0; i < QUEUE_LATENCY_BUCKETS; i++)
+		sum->latency[i] += part->latency[i];
+}
+
+/* Entry number at, made if this is the first power cycle; NULL: out of memory. */
+static struct stats_queue *queue_entry(struct run_report *report, unsigned at)
+{
+	struct stats_queue *grown;
+
+	if (at < report->queue_count)
+		return &report->queue[at];
+	grown = realloc(report->queue, (at + 1) * sizeof(*grown));
+	if (!grown)
+		return NULL;
+	report->queue = grown;
+	report->queue_count = at + 1;
+	grown[at] = (struct stats_queue){0};
+	return &grown[at];
+}
+
+static void add_queues(struct run_report *report, struct machine *machine)
+{
+	struct device *dev;
+	unsigned at = 0;
+
+	for (unsigned i = 0; (dev = machine_device(machine, i)); i++) {
+		struct queue_counters counters;
+
+		for (unsigned q = 0; dev->ops->queue && dev->ops->queue(dev, q, &counters); q++) {
+			struct stats_queue *entry = queue_entry(report, at++);
+
+			if (!entry)
+				return;
+			entry->device = dev->name;
+			entry->model = dev->ops->name;
+			add_queue(&entry->counters, &counters);
+		}
+	}
 }
 
 void run_report_gather(struct run_report *report, struct machine *machine, uint64_t run_ns)
@@ -43,7 +118,9 @@ void run_report_gather(struct run_report *report, struct machine *machine, uint6
 
 	for (unsigned i = 0; i < vm_vcpu_count(vm); i++)
 		add_counters(&report->vcpu[i], vcpu_get_counters(vm_vcpu(vm, i)));
-	add_windows(report, machine_bus(machine));
+	add_windows(report, machine);
+	add_queues(report, machine);
+	report->tsc_hz = vm_tsc_hz(vm);
 	kvm_stats_free(&report->kvm);
 	report->kvm = (struct kvm_stats){0};
 	vm_collect_stats(vm, &report->kvm);
@@ -72,11 +149,17 @@ void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_en
 		.image_detail = report->boot.detail,
 		.window = report->window,
 		.window_count = report->window_count,
+		.queue = report->queue,
+		.queue_count = report->queue_count,
+		.tsc_hz = report->tsc_hz,
 		.kvm = report->kvm.count ? &report->kvm : NULL,
 	};
 
 	stats_print(json ? stdout : stderr, &input, json);
 	kvm_stats_free(&report->kvm);
+	free(report->queue);
+	report->queue = NULL;
+	report->queue_count = 0;
 }
 
 static int status_of_debug_exit(uint32_t value)

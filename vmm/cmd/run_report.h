@@ -10,6 +10,7 @@
 
 #include "board/board.h"
 #include "board/machine.h"
+#include "bus/pci.h"
 #include "cmd/run_options.h"
 #include "kvm/stats_fd.h"
 #include "observe/counters.h"
@@ -17,8 +18,12 @@
 
 struct run_report {
 	struct vcpu_counters vcpu[BOARD_CPU_MAX];
-	struct stats_window window[BUS_SPACE_COUNT * BUS_WINDOW_MAX];
+	struct stats_window
+		window[BUS_SPACE_COUNT * BUS_WINDOW_MAX + BOARD_PLUGIN_MAX * PCI_BAR_COUNT];
 	unsigned window_count;
+	struct stats_queue *queue; /* of all devices, in their order */
+	unsigned queue_count;
+	uint64_t tsc_hz;
 	struct kvm_stats kvm; /* of the last power cycle: KVM forgets the others with their VM */
 	struct vm_startup_cost startup; /* of the first */
 	struct boot_report boot;

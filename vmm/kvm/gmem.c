@@ -46,19 +46,21 @@ static uint8_t *reserve_aligned(uint64_t size_bytes)
 	return raw + head;
 }
 
-/* Replaces a reservation by shared memory of the same size. */
+/* Replaces a reservation by shared memory of the same size. Returns its descriptor, or -errno. */
 static int map_shared(uint8_t *hva, uint64_t size_bytes, enum gmem_backing backing)
 {
 	unsigned flags = MFD_CLOEXEC | (backing == GMEM_HUGETLB ? MFD_HUGETLB : 0);
 	int fd = memfd_create(GMEM_NAME, flags);
-	int err = 0;
+	int err;
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size_bytes) || mmap(hva, size_bytes, PROT_READ | PROT_WRITE,
-						     MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-		err = -errno;
-	close(fd); /* the mapping keeps the memory */
+	if (ftruncate(fd, (off_t)size_bytes) == 0 &&
+	    mmap(hva, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+		    MAP_FAILED)
+		return fd;
+	err = -errno;
+	close(fd);
 	return err;
 }
 
@@ -66,16 +68,30 @@ static int add_region(struct gmem *mem, uint64_t gpa, uint64_t size_bytes,
 		      enum gmem_backing backing)
 {
 	uint8_t *hva = reserve_aligned(size_bytes);
+	struct gmem_region *region = &mem->region[mem->region_count];
 
 	if (!hva)
 		return -ENOMEM;
-	mem->region[mem->region_count++] = (struct gmem_region){gpa, size_bytes, hva};
-	if (backing != GMEM_ANONYMOUS)
-		return map_shared(hva, size_bytes, backing);
+	*region = (struct gmem_region){
+		.gpa = gpa,
+		.size_bytes = size_bytes,
+		.hva = hva,
+		.fd = -1,
+		.page_bytes = backing == GMEM_HUGETLB ? HUGE_PAGE_BYTES : GUEST_PAGE_BYTES,
+	};
+	mem->region_count++;
+	if (backing != GMEM_ANONYMOUS) {
+		int fd = map_shared(hva, size_bytes, backing);
+
+		if (fd < 0)
+			return fd;
+		region->fd = fd;
+	}
 
 	/* Advice and name: a host that lacks them runs guests all the same. */
 	madvise(hva, size_bytes, MADV_HUGEPAGE);
-	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, hva, size_bytes, GMEM_NAME);
+	if (backing == GMEM_ANONYMOUS)
+		prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, hva, size_bytes, GMEM_NAME);
 	return 0;
 }
 
@@ -101,8 +117,11 @@ int gmem_create(struct gmem *mem, uint64_t size_bytes, enum gmem_backing backing
 
 void gmem_destroy(struct gmem *mem)
 {
-	for (unsigned i = 0; i < mem->region_count; i++)
+	for (unsigned i = 0; i < mem->region_count; i++) {
 		munmap(mem->region[i].hva, mem->region[i].size_bytes);
+		if (mem->region[i].fd >= 0)
+			close(mem->region[i].fd);
+	}
 	*mem = (struct gmem){0};
 }
 
@@ -146,6 +165,38 @@ int gmem_zero(const struct gmem *mem, uint64_t gpa, size_t len_bytes)
 		return len_bytes ? -EFAULT : 0;
 	memset(dst, 0, len_bytes);
 	return 0;
+}
+
+/* Private pages are dropped; shared ones leave a hole in the memfd, for every process that maps it. */
+static int discard(const struct gmem_region *region, uint64_t offset, uint64_t len_bytes)
+{
+	uint64_t page = region->page_bytes;
+	uint64_t begin = (offset + page - 1) & ~(page - 1);
+	uint64_t end = (offset + len_bytes) & ~(page - 1);
+	int advice = region->fd < 0 ? MADV_DONTNEED : MADV_REMOVE;
+
+	if (begin >= end)
+		return 0;
+	return madvise(region->hva + begin, end - begin, advice) < 0 ? -errno : 0;
+}
+
+int gmem_discard_slice(const struct gmem *mem, const void *hva, uint64_t len_bytes)
+{
+	for (unsigned i = 0; i < mem->region_count; i++) {
+		const struct gmem_region *region = &mem->region[i];
+		uint64_t offset = (uintptr_t)hva - (uintptr_t)region->hva;
+
+		if (offset < region->size_bytes && len_bytes <= region->size_bytes - offset)
+			return discard(region, offset, len_bytes);
+	}
+	return -EFAULT;
+}
+
+int gmem_discard(const struct gmem *mem, uint64_t gpa, uint64_t len_bytes)
+{
+	const void *hva = gmem_slice(mem, gpa, len_bytes);
+
+	return hva ? gmem_discard_slice(mem, hva, len_bytes) : -EFAULT;
 }
 
 uint64_t gmem_end(const struct gmem *mem)

@@ -16,6 +16,8 @@ struct gmem_region {
 	uint64_t gpa;
 	uint64_t size_bytes;
 	uint8_t *hva;
+	int fd; /* of memory that another process can map, from offset 0 on; -1: private */
+	uint32_t page_bytes; /* what can be given back to the host in one piece */
 };
 
 /* RAM of one machine, ordered by address. Immutable after gmem_create(); safe to use from any thread. */
@@ -43,6 +45,12 @@ void gmem_use_huge_pages(const struct gmem *mem, bool on);
 int gmem_read(const struct gmem *mem, uint64_t gpa, void *dst, size_t len_bytes);
 int gmem_write(const struct gmem *mem, uint64_t gpa, const void *src, size_t len_bytes);
 int gmem_zero(const struct gmem *mem, uint64_t gpa, size_t len_bytes);
+
+/* Gives the pages that lie wholly inside the span back to the host: they read as zeros from now on, and
+ * cost memory again when they are touched. 0, -EFAULT: the span is not inside one region; -errno. The second one is
+ * for spans that came from gmem_slice(). */
+int gmem_discard(const struct gmem *mem, uint64_t gpa, uint64_t len_bytes);
+int gmem_discard_slice(const struct gmem *mem, const void *hva, uint64_t len_bytes);
 
 /* Host address of [gpa, gpa + len_bytes), or NULL where that is not wholly inside one RAM region or
  * len_bytes is 0. The guest may write it at any time: copy before checking. */

@@ -118,6 +118,23 @@ static void access_bus(struct vcpu *vcpu, enum bus_space space, struct trace_exi
 		count_unserved(vcpu, exit, is_write);
 }
 
+/* All elements of a string instruction at once, where the device can do that. */
+static bool access_string(struct vcpu *vcpu, struct trace_exit *exit, uint8_t *data, bool is_write)
+{
+	struct bus *bus = vcpu->vm->setup.bus;
+
+	if (is_write)
+		exit->window = bus_write_string(bus, BUS_PIO, exit->address, exit->width, data,
+						exit->count);
+	else
+		exit->window = bus_read_string(bus, BUS_PIO, exit->address, exit->width, data,
+					       exit->count);
+	if (!exit->window)
+		return false;
+	memcpy(&exit->value, data, exit->width);
+	return true;
+}
+
 static void handle_pio(struct vcpu *vcpu, struct trace_exit *exit)
 {
 	struct kvm_run *run = vcpu->run;
@@ -134,6 +151,8 @@ static void handle_pio(struct vcpu *vcpu, struct trace_exit *exit)
 		exit->value = hypercall_handle(vcpu);
 		return;
 	}
+	if (exit->count > 1 && access_string(vcpu, exit, data, is_write))
+		return;
 	for (unsigned i = 0; i < run->io.count; i++, data += run->io.size)
 		access_bus(vcpu, BUS_PIO, exit, data, is_write);
 }
@@ -206,6 +225,7 @@ static bool serve_exit(struct vcpu *vcpu)
 
 	exit.rip = vcpu->run->s.regs.regs.rip;
 	exit.start_ns = clock_read_ns(CLOCK_MONOTONIC); /* also for the report of a later failure */
+	deferred_flush(vcpu->vm);
 	goes_on = handle_exit(vcpu, &exit);
 	vcpu->counters.exits[exit.reason]++;
 	vcpu->last_exit = exit;

@@ -271,6 +271,7 @@ uint64_t vm_destroy(struct vm *vm)
 		munmap(vm->rom, FIRMWARE_BYTES);
 	free(vm->msi_route);
 	pthread_mutex_destroy(&vm->routing_lock);
+	pthread_mutex_destroy(&vm->deferred_lock);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
@@ -290,6 +291,11 @@ unsigned vm_vcpu_count(const struct vm *vm)
 const struct gmem *vm_memory(const struct vm *vm)
 {
 	return vm->setup.mem;
+}
+
+uint64_t vm_tsc_hz(const struct vm *vm)
+{
+	return vm->tsc_hz;
 }
 
 bool vm_is_deprivileged(const struct vm *vm)

@@ -85,6 +85,9 @@ const struct wiring *vm_wiring(struct vm *vm);
 /* Split irqchip: the board's own IOAPIC, connected to KVM's LAPICs. Before vm_start(). */
 void vm_connect_ioapic(struct vm *vm, struct device *ioapic);
 
+/* Of the vCPUs' TSC, which is the host's; 0: KVM does not say. */
+uint64_t vm_tsc_hz(const struct vm *vm);
+
 /* True where ring 0 goes through KVM's instruction emulator (no VT-x, no AMD-V underneath). */
 bool vm_is_deprivileged(const struct vm *vm);
 

@@ -34,6 +34,23 @@ struct vcpu_counters {
 	uint64_t rom_writes;
 };
 
+#define QUEUE_DEPTH_BUCKETS 12 /* requests in flight when one came: 1, 2–3, 4–7, … */
+#define QUEUE_LATENCY_BUCKETS \
+	24 /* from taking a request to giving it back: below 64 TSC ticks, 128, … */
+
+/* One queue of a device, as a snapshot. A device without rings has one queue for each of its directions. */
+struct queue_counters {
+	char name[24]; /* "requests", "receive 0", … */
+	uint64_t requests;
+	uint64_t bytes;
+	uint64_t kicks;		   /* notifications by the driver, an exit each */
+	uint64_t kicks_suppressed; /* requests found without one */
+	uint64_t interrupts;
+	uint64_t interrupts_suppressed; /* completions that the driver wanted to hear nothing of */
+	uint64_t depth[QUEUE_DEPTH_BUCKETS];
+	uint64_t latency[QUEUE_LATENCY_BUCKETS];
+};
+
 /* "pio-read", "mmio-write", … */
 const char *exit_reason_name(enum exit_reason reason);
 

@@ -41,8 +41,7 @@ static struct totals add_up(const struct stats_input *input)
 
 /* --- for people --- */
 
-/* 1234567 as "1,234,567". */
-static const char *grouped(uint64_t value, char text[32])
+const char *stats_grouped(uint64_t value, char text[32])
 {
 	char digits[24];
 	int n = snprintf(digits, sizeof(digits), "%" PRIu64, value);
@@ -85,10 +84,10 @@ static void print_reason(FILE *out, const struct stats_input *input, const struc
 	unsigned bar = (unsigned)(share * BAR_WIDTH + 0.5);
 
 	fprintf(out, "  %-16s %14s %5.1f %%  %-*.*s", exit_reason_name(reason),
-		grouped(count, text), share * 100, (int)BAR_WIDTH, (int)bar,
+		stats_grouped(count, text), share * 100, (int)BAR_WIDTH, (int)bar,
 		"####################");
 	for (unsigned i = 0; i < columns(input); i++)
-		fprintf(out, " %12s", grouped(input->vcpu[i].exits[reason], text));
+		fprintf(out, " %12s", stats_grouped(input->vcpu[i].exits[reason], text));
 	fputc('\n', out);
 }
 
@@ -105,10 +104,10 @@ static void print_exits(FILE *out, const struct stats_input *input, const struct
 	for (unsigned i = 0; i < EXIT_REASON_COUNT; i++)
 		if (t->sum.exits[order[i]])
 			print_reason(out, input, t, order[i]);
-	fprintf(out, "  %-16s %14s", "total", grouped(t->exits, text));
+	fprintf(out, "  %-16s %14s", "total", stats_grouped(t->exits, text));
 	if (input->run_ns)
 		fprintf(out, "   %s per second",
-			grouped((uint64_t)(t->exits_per_second + 0.5), text));
+			stats_grouped((uint64_t)(t->exits_per_second + 0.5), text));
 	fputc('\n', out);
 	if (input->vcpu_count > VCPU_COLUMNS_MAX)
 		fprintf(out, "  (%u more vCPUs: --json shows each)\n",
@@ -121,9 +120,11 @@ static void print_nobody(FILE *out, const struct vcpu_counters *sum)
 
 	if (sum->unmapped_reads || sum->unmapped_writes)
 		fprintf(out, "where no device is: %s reads, %s writes\n",
-			grouped(sum->unmapped_reads, reads), grouped(sum->unmapped_writes, writes));
+			stats_grouped(sum->unmapped_reads, reads),
+			stats_grouped(sum->unmapped_writes, writes));
 	if (sum->rom_writes)
-		fprintf(out, "writes to read-only memory: %s\n", grouped(sum->rom_writes, writes));
+		fprintf(out, "writes to read-only memory: %s\n",
+			stats_grouped(sum->rom_writes, writes));
 }
 
 static void print_windows(FILE *out, const struct stats_input *input)
@@ -141,7 +142,7 @@ static void print_windows(FILE *out, const struct stats_input *input)
 			fprintf(out, "%-18s %14s %14s\n", "devices", "reads", "writes");
 		headed = true;
 		fprintf(out, "  %-12s [%u] %14s %14s\n", w->device, w->region,
-			grouped(w->reads, reads), grouped(w->writes, writes));
+			stats_grouped(w->reads, reads), stats_grouped(w->writes, writes));
 	}
 }
 
@@ -157,7 +158,7 @@ static void print_kvm(FILE *out, const struct kvm_stats *kvm)
 	for (unsigned i = 0; i < kvm->count; i++)
 		if (kvm->stat[i].value)
 			fprintf(out, "  %-28s %20s\n", kvm->stat[i].name,
-				grouped(kvm->stat[i].value, text));
+				stats_grouped(kvm->stat[i].value, text));
 }
 
 static void print_cost(FILE *out, const char *span, uint64_t kvm_ns, uint64_t vitrine_ns)
@@ -186,6 +187,7 @@ static void print_table(FILE *out, const struct stats_input *input, const struct
 	print_exits(out, input, t);
 	print_nobody(out, &t->sum);
 	print_windows(out, input);
+	stats_print_queues(out, input);
 	print_kvm(out, input->kvm);
 }
 
@@ -268,6 +270,7 @@ static int print_json(FILE *out, const struct stats_input *input, const struct t
 	json_counters(&j, &t->sum);
 	json_vcpus(&j, input);
 	json_windows(&j, input);
+	stats_json_queues(&j, input);
 	json_kvm(&j, input->kvm);
 	json_end(&j);
 	return json_close(&j);

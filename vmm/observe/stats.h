@@ -22,6 +22,13 @@ struct stats_window {
 	uint64_t writes;
 };
 
+/* One queue of a device. */
+struct stats_queue {
+	const char *device; /* "disk0" */
+	const char *model;  /* "virtio-pci" */
+	struct queue_counters counters;
+};
+
 /* Everything is borrowed; what is not known is NULL or 0. */
 struct stats_input {
 	const struct vcpu_counters *vcpu; /* one of each vCPU */
@@ -37,10 +44,21 @@ struct stats_input {
 	const char *image_detail; /* and detail */
 	const struct stats_window *window;
 	unsigned window_count;
+	const struct stats_queue *queue;
+	unsigned queue_count;
+	uint64_t tsc_hz;	     /* of the latency histograms; 0: not known */
 	const struct kvm_stats *kvm; /* NULL: this kernel has no statistics files */
 };
 
 /* 0 or -EIO. */
 int stats_print(FILE *out, const struct stats_input *input, bool json);
+
+/* The part about queues: stats_queues.c. */
+void stats_print_queues(FILE *out, const struct stats_input *input);
+struct json;
+void stats_json_queues(struct json *j, const struct stats_input *input);
+
+/* 1234567 as "1,234,567". */
+const char *stats_grouped(uint64_t value, char text[32]);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * boot-meter LIMIT_S VMM ARGUMENT… — starts a VMM and, when its guest prints a line with "@@ ", prints
- * one line "figures: name=value …" and kills the VMM. Runs in the AMD-V sandbox (see bench-boot), where
- * the clock counts instructions.
+ * meter LIMIT_S LAST VMM ARGUMENT… — starts a VMM and, for each line of its guest that begins with "@@ ", prints
+ * one line "figures: mark=WORD name=value …", WORD being the next word; after the mark LAST it kills
+ * the VMM. Runs in the AMD-V sandbox (see bench-boot, bench-virtio), where the clock counts instructions.
  *
  * Time and CPU time are since exec; exits and faults are KVM's own counters in debugfs; memory is from
  * smaps, where guest RAM is what is called guest-ram or is 200 MiB or larger, and is counted apart.
- * All of them are sums over the VMM and its descendants.
+ * All of them are sums over the VMM and its descendants. Counting takes some ms: a guest that wants to measure
+ * what follows a mark sleeps first.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -61,6 +62,24 @@ static void family_find(struct family *family, pid_t first)
 		}
 		globfree(&tasks);
 	}
+}
+
+/* How many files match: pattern has one %d for the process. */
+static int family_count(const struct family *family, const char *pattern)
+{
+	int count = 0;
+
+	for (int i = 0; i < family->count; i++) {
+		char path[64];
+		glob_t files;
+
+		snprintf(path, sizeof path, pattern, family->pids[i]);
+		if (glob(path, 0, NULL, &files))
+			continue;
+		count += files.gl_pathc;
+		globfree(&files);
+	}
+	return count;
 }
 
 /* The sum of the first number in each file whose name matches: pattern has one %d for the process. */
@@ -130,19 +149,22 @@ static void add_smaps(struct memory_kb *sum, pid_t pid)
 		fclose(smaps);
 }
 
-static void print_figures(pid_t vmm, double boot_ms)
+static void print_figures(pid_t vmm, const char *mark, double time_ms)
 {
 	struct family family;
 	struct memory_kb memory = {0};
 
 	family_find(&family, vmm);
-	printf("figures: boot_ms=%.2f", boot_ms);
+	printf("figures: mark=%.*s time_ms=%.3f", (int)strcspn(mark, " \r\n"), mark, time_ms);
 	print_kvm_counters(&family);
+	printf(" processes=%d threads=%d fds=%d", family.count,
+	       family_count(&family, "/proc/%d/task/*"), family_count(&family, "/proc/%d/fd/*"));
 	printf(" cpu_ms=%.2f", family_sum(&family, "/proc/%d/task/*/schedstat") / 1e6);
 	for (int i = 0; i < family.count; i++)
 		add_smaps(&memory, family.pids[i]);
 	printf(" private_dirty_kb=%ld resident_kb=%ld guest_ram_kb=%ld\n", memory.private_dirty,
 	       memory.resident, memory.guest_ram);
+	fflush(stdout);
 }
 
 /* The VMM with its output on a pipe, and an input that stays silent. */
@@ -168,51 +190,79 @@ static pid_t start(char **argv, int *output)
 	return pid;
 }
 
-/* Reads up to the end of the mark's line: its time, or -1 when the output or the patience ended. */
-static double wait_for_mark(int output, char *text, double deadline_ms)
+/* Output that has come, and how much of it has been looked at. */
+struct output {
+	int fd;
+	size_t have, seen;
+	char text[OUTPUT_MAX];
+};
+
+/* The next whole line, or NULL when the output or the patience has ended. *time_ms is when its end came. */
+static char *next_line(struct output *out, double deadline_ms, double *time_ms)
 {
-	struct pollfd readable = {.fd = output, .events = POLLIN};
-	size_t have = 0;
+	struct pollfd readable = {.fd = out->fd, .events = POLLIN};
+	char *line, *end;
 
-	while (now_ms() < deadline_ms && have < OUTPUT_MAX - 1) {
+	while (!(end = strchr(out->text + out->seen, '\n'))) {
 		ssize_t len;
-		char *found;
 
+		if (out->have == OUTPUT_MAX - 1 || now_ms() >= deadline_ms)
+			return NULL;
 		if (poll(&readable, 1, deadline_ms - now_ms()) <= 0)
 			continue;
-		len = read(output, text + have, OUTPUT_MAX - 1 - have);
+		len = read(out->fd, out->text + out->have, OUTPUT_MAX - 1 - out->have);
 		if (len <= 0)
-			break;
-		have += len;
-		text[have] = 0;
-		found = strstr(text, mark);
-		if (found && strchr(found, '\n'))
-			return now_ms();
+			return NULL;
+		*time_ms = now_ms();
+		out->have += len;
+		out->text[out->have] = 0;
+	}
+	line = out->text + out->seen;
+	out->seen = end + 1 - out->text;
+	return line;
+}
+
+/* Prints figures for each mark; 0 when LAST has come. */
+static int follow(struct output *out, pid_t vmm, const char *last, double begin_ms, double limit_ms)
+{
+	double time_ms = 0;
+	char *line, *found;
+
+	while ((line = next_line(out, begin_ms + limit_ms, &time_ms))) {
+		found = strstr(line, mark);
+		if (!found || found > strchr(line, '\n'))
+			continue;
+		found += strlen(mark);
+		print_figures(vmm, found, time_ms - begin_ms);
+		if (strcspn(found, " \r\n") == strlen(last) &&
+		    strncmp(found, last, strlen(last)) == 0)
+			return 0;
 	}
 	return -1;
 }
 
 int main(int argc, char **argv)
 {
-	static char text[OUTPUT_MAX];
-	double begin_ms, mark_ms;
-	int output, status;
+	static struct output out;
+	double begin_ms;
+	int status;
 	pid_t vmm;
 
-	if (argc < 3)
-		errx(2, "usage: boot-meter LIMIT_S VMM ARGUMENT...");
+	if (argc < 4)
+		errx(2, "usage: meter LIMIT_S LAST VMM ARGUMENT...");
 	begin_ms = now_ms();
-	vmm = start(argv + 2, &output);
-	mark_ms = wait_for_mark(output, text, begin_ms + atof(argv[1]) * 1e3);
-	if (mark_ms >= 0)
-		print_figures(vmm, mark_ms - begin_ms);
+	vmm = start(argv + 3, &out.fd);
+	if (follow(&out, vmm, argv[2], begin_ms, atof(argv[1]) * 1e3) == 0) {
+		kill(vmm, SIGKILL);
+		waitpid(vmm, &status, 0);
+		return 0;
+	}
 	kill(vmm, SIGKILL);
 	waitpid(vmm, &status, 0);
-	if (mark_ms >= 0)
-		return 0;
 	if (WIFEXITED(status))
-		printf("failed: status %d before the mark\n%s\n", WEXITSTATUS(status), text);
+		printf("failed: status %d before the mark %s\n%s\n", WEXITSTATUS(status), argv[2],
+		       out.text);
 	else
-		printf("failed: no mark in %s s\n%s\n", argv[1], text);
+		printf("failed: no mark %s in %s s\n%s\n", argv[2], argv[1], out.text);
 	return 1;
 }

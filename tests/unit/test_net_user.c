@@ -84,7 +84,7 @@ static void test_arp(void **state)
 	(void)state;
 	resolve_gateway(net, gateway);
 	assert_int_equal(net_get_info(net).queue_pairs, 1);
-	assert_int_equal(net_get_info(net).mtu, 65520);
+	assert_int_equal(net_get_info(net).mtu, 32768);
 	assert_true(net_link_is_up(net));
 	net_close(net);
 }

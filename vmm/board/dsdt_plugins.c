@@ -62,6 +62,19 @@ static void add_interrupt_wiring(struct aml *aml, const struct board *board)
 	aml_end(aml, table);
 }
 
+/* Ports of functions that are no BAR's lie behind the bridge, too: Linux gives the IDE function none else. Whole
+ * dwords, as it takes no window of a single port. */
+static void add_fixed_windows(struct aml *aml, const struct board *board)
+{
+	for (unsigned i = 0; i < board->plugin_count; i++)
+		for (unsigned j = 0; j < board->plugin[i].window_count; j++) {
+			const struct board_window *window = &board->plugin[i].window[j];
+
+			aml_resource_io_range(aml, (uint16_t)(window->base & ~3u),
+					      (uint16_t)((window->size_bytes + 3) & ~3u));
+		}
+}
+
 static void add_pci_root(struct aml *aml, const struct board *board)
 {
 	size_t device = aml_begin(aml, AML_OP_DEVICE);
@@ -75,6 +88,7 @@ static void add_pci_root(struct aml *aml, const struct board *board)
 	aml_resource_bus_range(aml, 0, 0);
 	aml_resource_io(aml, PORT_PCI_ADDRESS, 8);
 	aml_resource_io_range(aml, PORT_PCI_WINDOW, PORT_PCI_WINDOW_SIZE);
+	add_fixed_windows(aml, board);
 	aml_resource_memory_range(aml, (uint32_t)GPA_PCI_WINDOW, (uint32_t)GPA_PCI_WINDOW_BYTES);
 	aml_resources_end(aml, resources);
 	add_interrupt_wiring(aml, board);

@@ -2,6 +2,7 @@
 # make test        set up, build, and pass everything but the VT-x sandbox
 # make unit        cmocka programs of tests/unit, no KVM needed (SAN=1: under ASan and UBSan)
 # make test-kvm    guest cases on /dev/kvm      make test-svm, test-vtx   … in the sandboxes
+# make bench-queue instructions that a virtqueue costs the device
 # make check       formatting, static analysis, headers that stand alone
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -44,5 +45,14 @@ test-svm: all linux
 
 test-vtx: all linux
 	@tests/run vtx script $(VTX_SCRIPTS)
+
+$(B)/tests/bench/queue-cost: $(B)/obj/tests/bench/queue-cost.o $(B)/libvitrine.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-queue
+bench-queue: $(B)/tests/bench/queue-cost
+	@$<
 
 -include tests/fuzz/fuzz.mk

@@ -11,6 +11,7 @@
 #include "virtio_rig.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -28,6 +29,7 @@
 #define BYTES_MAX 70000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 struct input {
 	const uint8_t *at, *end;
@@ -151,7 +153,7 @@ static void client_appears(struct world *w, struct input *in)
 		return;
 	snprintf(line, sizeof(line), "CONNECT %u\n", 50 + take(in) % 4);
 	line[take(in) % 16] ^= take(in) == 255;
-	if (write(fd, line, strlen(line)) < 0)
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		return;
 }
 
@@ -263,6 +265,14 @@ static void close_world(struct world *w)
 	}
 	loop_destroy(w->rig.loop);
 	gmem_destroy(&w->rig.mem);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	signal(SIGPIPE, SIG_IGN); /* as in main() */
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

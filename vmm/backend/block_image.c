@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backend/block_internal.h"
@@ -186,7 +188,7 @@ static void look_at_device(const struct opening *opening)
 	ioctl(block->fd, BLKPBSZGET, &physical);
 	ioctl(block->fd, BLKROTATIONAL, &rotational);
 	block->physical_sector_bytes = sector_bytes(physical);
-	block->is_rotational = rotational;
+	block->is_rotational |= rotational != 0;
 	if (queue_limit(opening, "discard_max_bytes"))
 		block->discard_granularity_bytes = (uint32_t)queue_limit(opening,
 									 "discard_granularity");
@@ -197,6 +199,11 @@ static void look_at_file(const struct opening *opening)
 	struct block *block = opening->block;
 	off_t size_bytes = (off_t)atomic_load(&block->size_bytes);
 
+	struct statfs file_system;
+
+	if (fstatfs(block->fd, &file_system) == 0)
+		block->in_memory = file_system.f_type == TMPFS_MAGIC ||
+				   file_system.f_type == RAMFS_MAGIC;
 	block->physical_sector_bytes = sector_bytes((uint64_t)opening->status.st_blksize);
 	/* Whether its file system can make holes; this one is behind the end and changes nothing. */
 	if (opening->writable &&

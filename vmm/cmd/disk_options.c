@@ -151,6 +151,14 @@ static char *take_path(char **rest)
 	return path;
 }
 
+/* What qemu-storage-daemon does for us. */
+static bool is_plain(const struct block_options *block, const char *id)
+{
+	return !block->snapshot && !block->seek_hdd && !block->iops && !block->bytes_per_s &&
+	       !block->record && !id &&
+	       (block->cache == BLOCK_CACHE_WRITEBACK || block->cache == BLOCK_CACHE_NONE);
+}
+
 static int check(struct parser *parser)
 {
 	const struct disk_options *options = parser->options;
@@ -163,6 +171,9 @@ static int check(struct parser *parser)
 		problem = "transport= and queues= are for model=virtio";
 	else if (options->format == DISK_FORMAT_QCOW2 && options->model != DISK_MODEL_VIRTIO)
 		problem = "format=qcow2 needs model=virtio (qemu-storage-daemon serves its rings)";
+	else if (options->format == DISK_FORMAT_QCOW2 && !is_plain(&options->block, options->id))
+		problem =
+			"format=qcow2 goes with ro, cache=none|writeback, queues=, transport= and ring=";
 	else if (options->transport == DISK_TRANSPORT_MMIO && options->queues > 1)
 		problem = "transport=mmio has one interrupt; use queues=1, or transport=pci";
 	if (!problem)

@@ -116,6 +116,11 @@ static void test_refused(void **state)
 		{"d,model=ide-dma,queues=2", "are for model=virtio"},
 		{"d,transport=mmio,queues=2", "use queues=1, or transport=pci"},
 		{"d,record=", "record=: must be"},
+		{"d.qcow2", "add format=qcow2"},
+		{"d,format=qcow2,snapshot", "format=qcow2 goes with ro"},
+		{"d,format=qcow2,iops=5", "format=qcow2 goes with ro"},
+		{"d,format=qcow2,cache=unsafe", "format=qcow2 goes with ro"},
+		{"d,format=qcow2,model=ide-dma", "needs model=virtio"},
 	};
 
 	(void)state;

@@ -205,7 +205,7 @@ static bool parse_trace(const char *value, struct run_options *options)
 
 static bool add_small(const char *option, const char *value, struct run_options *options)
 {
-	char err[256];
+	char err[512];
 
 	if (devices_add_small(options->devices, option + 2, value, err, sizeof(err)) == 0)
 		return true;
@@ -223,7 +223,7 @@ static bool set_image(const char *value, struct run_options *options)
 static bool add_device(int (*add)(struct devices *, const char *, char *, size_t),
 		       const char *option, const char *value, struct run_options *options)
 {
-	char err[256];
+	char err[512];
 
 	if (add(options->devices, value, err, sizeof(err)) == 0)
 		return true;

@@ -158,10 +158,8 @@ def bars(title, values, unit):
 
 
 def write_report(name, text):
-    """To standard output and to build/bench/."""
+    """To build/bench/."""
     command = shlex.join([f"tests/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    text = f"Made by `{command}`.\n\n{text}\n"
-    print(text)
     folder = TOP / "build/bench"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(text)
+    (folder / f"{name}.md").write_text(f"Made by `{command}`.\n\n{text}\n")

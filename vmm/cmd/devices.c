@@ -162,8 +162,6 @@ static int plug_virtio(struct devices *devices, const char *kind, unsigned numbe
 	plugin->name = name;
 	plugin->ring_features = RING_FEATURES |
 				(packed_ring ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0);
-	if (as->ring_features)
-		plugin->ring_features &= as->ring_features;
 	return 0;
 }
 
@@ -264,7 +262,6 @@ static int open_qcow2(struct devices *devices, unsigned index, unsigned queues, 
 								       : BOARD_PLUG_VIRTIO_PCI,
 		.model = &virtio_vhost_blk_model,
 		.options = &disk->vhost,
-		.ring_features = vhost_user_features(disk->vhost.vhost),
 		.shares_memory = true,
 	};
 

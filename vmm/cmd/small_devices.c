@@ -230,7 +230,6 @@ static int open_share(const struct opening *opening, unsigned index)
 	return plug(opening, "share", index, &share->options.placement,
 		    (struct board_plugin){.model = &virtio_fs_model,
 					  .options = &share->virtio,
-					  .ring_features = vhost_user_features(share->virtio.vhost),
 					  .shares_memory = true});
 }
 

@@ -31,7 +31,7 @@ CPPFLAGS := -Iabi -Ivmm -I. -D_GNU_SOURCE -DVITRINE_VERSION='"$(VERSION)"' -DVIT
 CFLAGS := -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread -ffunction-sections -fdata-sections
 LDFLAGS := -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -pthread $(SANFLAGS)
 # Static where Debian has the archive: a run pays for no library that it doesn't use.
-LIBRARIES := -lfdt -llz4 -lzstd -llzma -lz
+LIBRARIES := -luring -lfdt -llz4 -lzstd -llzma -lz
 LDLIBS := -Wl,-Bstatic $(LIBRARIES) -Wl,-Bdynamic
 # The VMM is static as a whole: no dynamic linker runs, and no table of its is touched (docs/boot.md).
 VMM_LDFLAGS := $(if $(filter 1,$(SAN)),-pie,-static-pie -Wl,-z,noseparate-code -Wl,-z,pack-relative-relocs)
@@ -40,7 +40,7 @@ VMM_LDFLAGS := $(if $(filter 1,$(SAN)),-pie,-static-pie -Wl,-z,noseparate-code -
 all: $(B)/vitrine $(B)/vitrine-disasm $(B)/vitrine-slirp guest bios
 
 # --- the VMM: everything but main.c is an archive that unit tests link with
-VMM_ALL := $(filter-out vmm/main.c vmm/disasm_helper.c vmm/slirp/%,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
+VMM_ALL := $(filter-out vmm/main.c vmm/disasm_helper.c vmm/slirp/main.c vmm/slirp/card.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
 # What an ordinary run does not execute comes last, so that it touches fewer pages of the program.
 VMM_RARE := $(filter vmm/gdb/% vmm/cmd/d% vmm/kvm/probe% vmm/kvm/debug% vmm/kvm/%print.c vmm/kvm/%fd.c \
 	vmm/kvm/failure.c vmm/observe/%,$(VMM_ALL))

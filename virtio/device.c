@@ -41,7 +41,8 @@ static void kicked(void *ctx, uint32_t events)
 static void destroy_queue(struct virtio_queue *queue)
 {
 	if (queue->kick_fd >= 0) {
-		loop_remove_fd(queue->loop, queue->kick_fd);
+		if (queue->loop)
+			loop_remove_fd(queue->loop, queue->kick_fd);
 		close(queue->kick_fd);
 	}
 	virtq_destroy(queue->ring);
@@ -68,7 +69,7 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 	pthread_mutex_init(&queue->lock, NULL);
 	queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = queue->kick_fd < 0 ? -errno : virtq_create(vdev->mem, size_max, &queue->ring);
-	if (!err && !vdev->model->start_queue)
+	if (!err && loop)
 		err = loop_add_fd(loop, queue->kick_fd, EPOLLIN | EPOLLET, kicked, queue);
 	if (err) {
 		destroy_queue(queue);
@@ -103,7 +104,7 @@ int virtio_device_create(const struct virtio_model *model, const char *name,
 		free(vdev);
 		return err;
 	}
-	vdev->offered |= ring_features | VIRTIO_BIT(VIRTIO_F_VERSION_1);
+	vdev->offered |= (ring_features & ~vdev->withheld) | VIRTIO_BIT(VIRTIO_F_VERSION_1);
 	*out = vdev;
 	return 0;
 }
@@ -135,7 +136,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 	if (queue->live || !queue->enabled)
 		return 0;
 	pthread_mutex_lock(&queue->lock);
-	if (vdev->model->start_queue)
+	if (!queue->loop)
 		err = vdev->model->start_queue(vdev, queue->index);
 	else
 		err = virtq_start(queue->ring, &queue->config, vdev->features, queue->chain_max);
@@ -149,7 +150,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 static void take_down(struct virtio_device *vdev, struct virtio_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
-	if (queue->live && vdev->model->stop_queue)
+	if (queue->live && !queue->loop)
 		vdev->model->stop_queue(vdev, queue->index);
 	else if (queue->live && vdev->model->drain)
 		vdev->model->drain(vdev, queue->index);

@@ -61,7 +61,7 @@ struct virtio_model {
 	/* Optional: "receive 0"; without it "queue N". */
 	void (*queue_name)(struct virtio_device *vdev, unsigned queue, char *name, unsigned size);
 
-	/* Somebody else serves the rings (vhost): then these instead of virtq_start() and serve(). start_queue():
+	/* For queues that somebody else serves (vhost; added without a loop): instead of serve(). start_queue():
 	 * the ring is at queue->config; kicks are queue->kick_fd, interrupts go into
 	 * virtio_queue_call_fd(). 0 or -errno. stop_queue() waits until the other side has let go. */
 	int (*start_queue)(struct virtio_device *vdev, unsigned queue);
@@ -73,7 +73,7 @@ struct virtio_queue {
 	unsigned index;
 	struct virtq *ring;
 	pthread_mutex_t lock;
-	struct loop *loop;  /* whose thread serves it */
+	struct loop *loop;  /* whose thread serves it; NULL: somebody else does */
 	int kick_fd;	    /* eventfd; KVM signals it */
 	uint16_t chain_max; /* descriptors in one chain */
 
@@ -102,6 +102,7 @@ struct virtio_device {
 	void *transport_ctx;
 
 	uint64_t offered;  /* all feature bits on offer */
+	uint64_t withheld; /* ring features that this device can't have */
 	uint64_t features; /* what the driver accepted; valid from FEATURES_OK on */
 	_Atomic uint8_t status;
 	_Atomic uint32_t config_generation;
@@ -118,7 +119,7 @@ struct virtio_device {
 
 /* --- for models */
 
-/* Adds the next queue, served in loop. In realize(). 0 or -errno. */
+/* Adds the next queue, served in loop; NULL: by somebody else, see start_queue(). In realize(). 0 or -errno. */
 int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t chain_max,
 		     struct loop *loop);
 

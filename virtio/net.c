@@ -126,7 +126,12 @@ static int net_start(struct virtio_device *vdev)
 		offloads |= NET_OFFLOAD_TSO_ECN;
 	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_UFO))
 		offloads |= NET_OFFLOAD_UFO;
-	return net_set_offloads(net->backend, offloads);
+	if (net_set_offloads(net->backend, offloads) < 0)
+		return -EIO;
+	for (unsigned i = 0; i < net->pair_count && net->vhost[i]; i++)
+		if (vhost_net_start(net->vhost[i], vdev->features) < 0)
+			return -EIO;
+	return 0;
 }
 
 static void net_reset(struct virtio_device *vdev)
@@ -138,14 +143,68 @@ static void net_reset(struct virtio_device *vdev)
 	net_set_offloads(net->backend, 0);
 }
 
+/* --- queues that the kernel serves */
+
+static int net_start_queue(struct virtio_device *vdev, unsigned index)
+{
+	return vhost_net_start_queue(((struct vnet *)vdev)->vhost[index / 2], index % 2,
+				     vdev->queue[index]);
+}
+
+static void net_stop_queue(struct virtio_device *vdev, unsigned index)
+{
+	vhost_net_stop_queue(((struct vnet *)vdev)->vhost[index / 2], index % 2);
+}
+
+static bool uses_vhost(const struct vnet *net)
+{
+	return net->vhost[0] != NULL;
+}
+
+/* All pairs or none. */
+static int create_vhost(struct vnet *net)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < net->pair_count; i++)
+		err = vhost_net_create(net->vdev.mem, net->info.tap_fd[i], &net->vhost[i]);
+	for (unsigned i = 0; err && i < net->pair_count; i++) {
+		vhost_net_destroy(net->vhost[i]);
+		net->vhost[i] = NULL;
+	}
+	net->vdev.withheld = err ? 0 : VHOST_NET_WITHHELD;
+	return err;
+}
+
+/* vhost=auto takes it where it is to be had. */
+static int choose_vhost(struct vnet *net)
+{
+	int err;
+
+	if (net->info.tap_fd[0] < 0 || net->info.vhost == NET_VHOST_OFF)
+		return 0;
+	err = create_vhost(net);
+	if (err && net->info.vhost == NET_VHOST_ON)
+		fprintf(stderr,
+			"vitrine: --net tap,vhost=on: /dev/vhost-net: %s; load the module vhost_net, "
+			"or leave vhost= away\n",
+			strerror(-err));
+	return net->info.vhost == NET_VHOST_ON ? err : 0;
+}
+
 /* --- life cycle */
 
 static int create_pair(struct vnet *net, unsigned pair)
 {
 	char name[32];
 	struct loop *loop;
-	int err;
+	int err = 0;
 
+	if (uses_vhost(net)) {
+		for (unsigned i = 0; !err && i < 2; i++)
+			err = virtio_add_queue(&net->vdev, VNET_QUEUE_SIZE, VNET_QUEUE_SIZE, NULL);
+		return err;
+	}
 	net->send[pair] = calloc(1, sizeof(struct vnet_send));
 	net->receive[pair] = calloc(1, sizeof(struct vnet_receive));
 	if (!net->send[pair] || !net->receive[pair])
@@ -180,6 +239,7 @@ static void net_destroy(struct virtio_device *vdev)
 	virtio_remove_queues(vdev);
 	for (unsigned i = 0; i < net->pair_count; i++) {
 		loop_thread_destroy(net->thread[i]);
+		vhost_net_destroy(net->vhost[i]);
 		if (net->receive[i])
 			free(net->receive[i]->spill);
 		free(net->receive[i]);
@@ -212,12 +272,13 @@ static int net_realize(struct virtio_device *vdev, const struct device_setup *se
 	pthread_mutex_init(&net->filter_lock, NULL);
 	vnet_control_reset(net);
 	fill_config(net);
+	err = choose_vhost(net);
 	vdev->offered = features(net);
 	for (unsigned i = 0; !err && i < net->pair_count; i++)
 		err = create_pair(net, i);
 	if (!err)
 		err = virtio_add_queue(vdev, VNET_QUEUE_SIZE, VNET_CHAIN_MAX, setup->loop);
-	for (unsigned i = 0; !err && i < net->pair_count; i++)
+	for (unsigned i = 0; !err && !uses_vhost(net) && i < net->pair_count; i++)
 		err = loop_thread_start(net->thread[i]);
 	if (err) {
 		net_destroy(vdev);
@@ -246,5 +307,7 @@ const struct virtio_model virtio_net_model = {
 	.serve = net_serve,
 	.drain = net_drain,
 	.reset = net_reset,
+	.start_queue = net_start_queue,
+	.stop_queue = net_stop_queue,
 	.queue_name = net_queue_name,
 };

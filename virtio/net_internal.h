@@ -10,7 +10,9 @@
 
 #include "backend/net.h"
 #include "loop/loop_thread.h"
+#include "virtio/batching.h"
 #include "virtio/net.h"
+#include "virtio/vhost_net.h"
 #include "virtio_net.h"
 
 #define VNET_QUEUE_SIZE 256
@@ -26,6 +28,7 @@ struct vnet_send {
 	struct vnet *net;
 	struct virtio_queue *queue;
 	unsigned pair;
+	struct batching batching;
 	unsigned first, count; /* popped, not yet taken by the back end */
 	struct virtq_chain chain[VNET_BATCH];
 	struct net_frame frame[VNET_BATCH];
@@ -61,7 +64,8 @@ struct vnet {
 	_Atomic unsigned active_pairs;
 	struct vnet_send *send[NET_QUEUE_PAIRS_MAX];
 	struct vnet_receive *receive[NET_QUEUE_PAIRS_MAX];
-	struct loop_thread *thread[NET_QUEUE_PAIRS_MAX];
+	struct loop_thread *thread[NET_QUEUE_PAIRS_MAX]; /* NULL where vhost serves the pair */
+	struct vhost_net *vhost[NET_QUEUE_PAIRS_MAX];
 	pthread_mutex_t filter_lock;
 	struct vnet_filter filter;
 	uint8_t mac[6]; /* filter_lock: what the driver set */

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "virtio/queue_internal.h"
+#include "virtio/queue_walk.h"
 
 #define LATENCY_UNIT_SHIFT 6 /* buckets begin at 64 ticks */
 
@@ -18,7 +18,7 @@ int virtq_create(const struct gmem *mem, uint16_t size_max, struct virtq **out)
 	if (!size_max || size_max > VIRTQ_SIZE_MAX)
 		return -EINVAL;
 
-	struct virtq *q = calloc(1, sizeof(*q));
+	struct virtq *q = calloc(1, sizeof(*q) + size_max * sizeof(*q->is_busy));
 
 	if (!q)
 		return -ENOMEM;
@@ -75,7 +75,7 @@ int virtq_start(struct virtq *q, const struct virtq_config *config, uint64_t fea
 	q->size = config->size;
 	q->chain_max = chain_max;
 	q->region = &q->mem->region[0];
-	q->is_live = true;
+	q->is_live = q->is_open = true;
 	return virtq_set_position(q, first_position(q));
 }
 
@@ -83,12 +83,12 @@ void virtq_stop(struct virtq *q)
 {
 	free(q->early);
 	q->early = NULL;
-	q->is_live = false;
+	q->is_live = q->is_open = false;
 	q->fault = VIRTQ_OK;
 	q->sequence = q->release_sequence = 0;
 	q->in_flight = q->unpublished = 0;
 	q->slots_taken = q->slots_pushed = 0;
-	memset(q->busy, 0, sizeof(q->busy));
+	memset(q->is_busy, 0, q->size_max * sizeof(*q->is_busy));
 }
 
 int virtq_set_position(struct virtq *q, struct virtq_position position)
@@ -159,19 +159,24 @@ struct virtq_counters *virtq_counters(struct virtq *q)
 	return &q->counters;
 }
 
-/* --- chains ---------------------------------------------------------------------------------- */
+/* --- what a walk over a chain seldom needs ---------------------------------------------------- */
 
-static unsigned top_bit(uint64_t value) /* not 0 */
+const struct gmem_region *virtq_locate(const struct gmem *mem, uint64_t gpa, uint32_t len_bytes)
 {
-	return 63 - (unsigned)__builtin_clzll(value);
+	for (unsigned i = 0; i < mem->region_count; i++)
+		if (gmem_region_slice(&mem->region[i], gpa, len_bytes))
+			return &mem->region[i];
+	return NULL;
 }
 
-static void count_latency(struct virtq *q, uint64_t popped_tsc)
+/* --- chains ---------------------------------------------------------------------------------- */
+
+static inline void count_latency(struct virtq *q, uint64_t popped_tsc)
 {
 	/* Two CPUs' counters may differ by a little: below zero is zero. */
 	int64_t ticks = (int64_t)(__rdtsc() - popped_tsc);
 	uint64_t units = ticks < 0 ? 0 : (uint64_t)ticks >> LATENCY_UNIT_SHIFT;
-	unsigned bucket = units ? top_bit(units) + 1 : 0;
+	unsigned bucket = units ? virtq_top_bit(units) + 1 : 0;
 
 	if (bucket >= VIRTQ_LATENCY_BUCKETS)
 		bucket = VIRTQ_LATENCY_BUCKETS - 1;
@@ -180,22 +185,9 @@ static void count_latency(struct virtq *q, uint64_t popped_tsc)
 
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 {
-	if (q->fault)
-		return -EPROTO;
-	if (!q->is_live)
-		return 0;
-
-	int popped = q->is_packed ? virtq_packed_pop(q, chain) : virtq_split_pop(q, chain);
-
-	if (popped <= 0)
-		return popped;
-	virtq_flip_busy(q, chain->id);
-	chain->sequence = q->sequence++;
-	chain->popped_tsc = __rdtsc();
-	q->in_flight++;
-	q->counters.requests++;
-	q->counters.depth[top_bit(q->in_flight)]++;
-	return 1;
+	if (!q->is_open)
+		return q->fault ? -EPROTO : 0;
+	return q->is_packed ? virtq_packed_pop(q, chain) : virtq_split_pop(q, chain);
 }
 
 void virtq_unpop(struct virtq *q, const struct virtq_chain *chain)
@@ -204,21 +196,21 @@ void virtq_unpop(struct virtq *q, const struct virtq_chain *chain)
 		virtq_packed_unpop(q, chain->slots);
 	else
 		q->avail_next--;
-	virtq_flip_busy(q, chain->id);
-	q->counters.depth[top_bit(q->in_flight)]--;
+	q->is_busy[chain->id] = false;
+	q->counters.depth[virtq_top_bit(q->in_flight)]--;
 	q->counters.requests--;
 	q->sequence--;
 	q->in_flight--;
 }
 
-static void use(struct virtq *q, uint16_t id, uint32_t written_bytes, unsigned chains,
-		uint16_t slots)
+static inline void use(struct virtq *q, uint16_t id, uint32_t written_bytes, unsigned chains,
+		       uint16_t slots)
 {
+	q->unpublished += chains;
 	if (q->is_packed)
 		virtq_packed_use(q, id, written_bytes, slots);
 	else
 		virtq_split_use(q, id, written_bytes, chains);
-	q->unpublished += chains;
 }
 
 void virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t written_bytes)
@@ -236,7 +228,7 @@ void virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t writt
 		};
 		return;
 	}
-	virtq_flip_busy(q, chain->id);
+	q->is_busy[chain->id] = false;
 	use(q, chain->id, written_bytes, 1, chain->slots);
 }
 
@@ -254,7 +246,7 @@ static void release_in_order(struct virtq *q)
 		if (!early->is_pushed)
 			return;
 		early->is_pushed = false;
-		virtq_flip_busy(q, early->id);
+		q->is_busy[early->id] = false;
 		q->release_sequence++;
 		chains++;
 		slots += early->slots;
@@ -299,7 +291,7 @@ void virtq_disable_kicks(struct virtq *q)
 
 bool virtq_enable_kicks(struct virtq *q)
 {
-	if (!q->is_live || q->fault)
+	if (!q->is_open)
 		return false;
 	q->kicks_enabled = true;
 	return q->is_packed ? virtq_packed_arm(q) : virtq_split_arm(q);

@@ -3,7 +3,7 @@
  * What the files of a virtqueue share: its state, and how memory that the driver writes too is accessed.
  *
  * queue.c       life cycle, and everything that is the same for both formats
- * queue_chain.c a chain's buffers: each descriptor copied once, checked, translated
+ * queue_walk.h  a chain's buffers: each descriptor copied once, checked, translated
  * queue_split.c, queue_packed.c   the rings
  */
 #ifndef VITRINE_VIRTIO_QUEUE_INTERNAL_H
@@ -56,6 +56,7 @@ struct virtq {
 	uint16_t size;
 	uint16_t chain_max;
 	bool is_live;
+	bool is_open; /* live and not broken */
 	bool is_packed;
 	bool has_event_idx;
 	bool has_indirect;
@@ -79,10 +80,10 @@ struct virtq {
 	uint16_t first_used;	   /* packed: where the unpublished batch begins … */
 	uint16_t first_used_flags; /* … and what will make it visible */
 
-	uint64_t busy[VIRTQ_SIZE_MAX / 64]; /* ids in flight */
 	struct virtq_counters counters;
 	const struct gmem *mem;
 	uint16_t size_max;
+	bool is_busy[]; /* [size_max]: ids in flight */
 };
 
 /* --- memory that the driver writes too ----------------------------------------------------------
@@ -104,12 +105,14 @@ static inline uint16_t ring_load_ordered(const uint16_t *field)
 	return atomic_load_explicit((const _Atomic uint16_t *)field, memory_order_seq_cst);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the atomic behind the cast is written */
 static inline void ring_store(uint16_t *field, uint16_t value)
 {
 	atomic_store_explicit((_Atomic uint16_t *)field, value, memory_order_relaxed);
 }
 
-/* Visible to the other side before any later ring_load_ordered() is done: a full barrier. */
+/* Visible to the other side before any later ring_load_ordered() is done: a full barrier.
+ * NOLINTNEXTLINE(readability-non-const-parameter) */
 static inline void ring_store_ordered(uint16_t *field, uint16_t value)
 {
 	atomic_store_explicit((_Atomic uint16_t *)field, value, memory_order_seq_cst);
@@ -126,26 +129,24 @@ static inline bool ring_need_event(uint16_t event, uint16_t new, uint16_t old)
 static inline int virtq_break(struct virtq *q, enum virtq_fault fault)
 {
 	q->fault = fault;
+	q->is_open = false;
 	return -EPROTO;
 }
 
-static inline bool virtq_is_busy(const struct virtq *q, uint16_t id)
+static inline unsigned virtq_top_bit(uint64_t value) /* not 0 */
 {
-	return q->busy[id / 64] >> (id % 64) & 1;
+	return 63 - (unsigned)__builtin_clzll(value);
 }
 
-static inline void virtq_flip_busy(struct virtq *q, uint16_t id)
+/* What popping means in either format. */
+static inline void virtq_account_pop(struct virtq *q, struct virtq_chain *chain)
 {
-	q->busy[id / 64] ^= 1ULL << (id % 64);
+	q->is_busy[chain->id] = true;
+	chain->sequence = q->sequence++;
+	chain->popped_tsc = __rdtsc();
+	q->counters.requests++;
+	q->counters.depth[virtq_top_bit(++q->in_flight)]++;
 }
-
-/* --- queue_chain.c -------------------------------------------------------------------------- */
-
-/* Fills in the buffers of a chain whose id is set. Split: from descriptor head on. Packed: from
- * slot avail_next on; id and slots are filled in, too. VIRTQ_OK or the fault; *chain is undefined then. */
-enum virtq_fault virtq_gather_split(struct virtq *q, struct virtq_chain *chain, uint16_t head);
-enum virtq_fault virtq_gather_packed(struct virtq *q, struct virtq_chain *chain,
-				     uint16_t head_flags);
 
 /* --- one set for each format ---------------------------------------------------------------- */
 
@@ -153,7 +154,7 @@ enum virtq_fault virtq_gather_packed(struct virtq *q, struct virtq_chain *chain,
 int virtq_split_map(struct virtq *q, const struct virtq_config *config);
 int virtq_packed_map(struct virtq *q, const struct virtq_config *config);
 
-/* 1, 0, -EPROTO; positions and buffers only, what is common is virtq_pop()'s. */
+/* As virtq_pop(). */
 int virtq_split_pop(struct virtq *q, struct virtq_chain *chain);
 int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain);
 void virtq_packed_unpop(struct virtq *q, uint16_t slots);

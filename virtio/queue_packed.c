@@ -2,7 +2,7 @@
  *
  * The packed ring, device side (virtio 1.2 §2.8). docs/virtio.md has the picture.
  */
-#include "virtio/queue_internal.h"
+#include "virtio/queue_walk.h"
 
 #define DESC_ALIGN 16 /* §2.8.10.1 */
 #define EVENT_ALIGN 4
@@ -32,10 +32,9 @@ int virtq_packed_map(struct virtq *q, const struct virtq_config *config)
 /* §2.8.1: available, when AVAIL is the driver's wrap counter and USED is not. */
 static bool is_available(const struct virtq *q, uint16_t flags)
 {
-	bool avail = flags & VRING_DESC_AVAIL;
-	bool used = flags & VRING_DESC_USED;
+	uint16_t wanted = q->avail_wrap ? VRING_DESC_AVAIL : VRING_DESC_USED;
 
-	return avail == q->avail_wrap && used != q->avail_wrap;
+	return (flags & (VRING_DESC_AVAIL | VRING_DESC_USED)) == wanted;
 }
 
 /* acquire (§2.8.21.1.1): pairs with the driver's release of the first descriptor's flags, which it writes
@@ -54,6 +53,86 @@ static void advance(const struct virtq *q, uint16_t *index, bool *wrap, uint16_t
 	*wrap = !*wrap;
 }
 
+/* An indirect table has no links: all of it is the chain, in order. Of its flags only WRITE is valid and all
+ * others are to be ignored (§2.8.7), so there is no nesting either. */
+WALK_INLINE enum virtq_fault walk_indirect(const struct virtq *q, struct virtq_walk *walk,
+					   const struct vring_packed_desc *to)
+{
+	if (!virtq_indirect_is_valid(q, to->len_bytes, to->flags))
+		return VIRTQ_BAD_INDIRECT;
+
+	const uint8_t *table = gmem_slice(q->mem, to->gpa, to->len_bytes);
+
+	if (!table)
+		return VIRTQ_OUTSIDE_RAM;
+	for (const uint8_t *end = table + to->len_bytes; table < end; table += sizeof(*to)) {
+		struct vring_packed_desc desc = virtq_copy_packed(table);
+
+		if (walk->iov == walk->iov_end)
+			return VIRTQ_CHAIN_TOO_LONG;
+
+		enum virtq_fault fault = virtq_walk_add(q, walk, desc.gpa, desc.len_bytes,
+							desc.flags);
+
+		if (fault)
+			return fault;
+	}
+	return VIRTQ_OK;
+}
+
+/* A list in the ring, whose first descriptor's flags said: available. The last one's id counts (§2.8.6). */
+WALK_INLINE enum virtq_fault walk_list(const struct virtq *q, struct virtq_walk *walk,
+				       struct virtq_chain *chain, uint16_t flags)
+{
+	uint16_t index = q->avail_next;
+	struct vring_packed_desc desc = virtq_copy_packed(&q->packed.desc[index]);
+	uint16_t slots = 1;
+
+	for (desc.flags = flags;; slots++) {
+		if (slots > q->size)
+			return VIRTQ_CHAIN_LOOP;
+		if (walk->iov == walk->iov_end)
+			return VIRTQ_CHAIN_TOO_LONG;
+		if (desc.flags & VRING_DESC_INDIRECT) /* §2.8.19: not in a list */
+			return VIRTQ_BAD_INDIRECT;
+
+		enum virtq_fault fault = virtq_walk_add(q, walk, desc.gpa, desc.len_bytes,
+							desc.flags);
+
+		if (fault)
+			return fault;
+		if (!(desc.flags & VRING_DESC_NEXT))
+			break;
+		if (++index == q->size)
+			index = 0;
+		desc = virtq_copy_packed(&q->packed.desc[index]);
+	}
+	chain->id = desc.id;
+	chain->slots = slots;
+	return VIRTQ_OK;
+}
+
+WALK_INLINE enum virtq_fault walk_one_indirect(const struct virtq *q, struct virtq_walk *walk,
+					       struct virtq_chain *chain, uint16_t flags)
+{
+	struct vring_packed_desc desc = virtq_copy_packed(&q->packed.desc[q->avail_next]);
+
+	desc.flags = flags;
+	chain->id = desc.id;
+	chain->slots = 1;
+	return walk_indirect(q, walk, &desc);
+}
+
+WALK_INLINE enum virtq_fault gather(struct virtq *q, struct virtq_chain *chain, uint16_t flags)
+{
+	struct virtq_walk walk = virtq_walk_begin(q, chain);
+	enum virtq_fault fault = flags & VRING_DESC_INDIRECT
+					 ? walk_one_indirect(q, &walk, chain, flags)
+					 : walk_list(q, &walk, chain, flags);
+
+	return fault ? fault : virtq_walk_end(q, &walk, chain);
+}
+
 int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain)
 {
 	uint16_t flags = next_flags(q);
@@ -67,13 +146,13 @@ int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain)
 			return 0;
 	}
 
-	enum virtq_fault fault = virtq_gather_packed(q, chain, flags);
+	enum virtq_fault fault = gather(q, chain, flags);
 
 	if (fault)
 		return virtq_break(q, fault);
 	if (chain->id >= q->size)
 		return virtq_break(q, VIRTQ_BAD_HEAD);
-	if (virtq_is_busy(q, chain->id))
+	if (q->is_busy[chain->id])
 		return virtq_break(q, VIRTQ_REUSED_HEAD);
 	if (q->slots_taken + chain->slots > q->size)
 		return virtq_break(q, VIRTQ_AVAIL_JUMP);
@@ -81,6 +160,7 @@ int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain)
 	advance(q, &q->avail_next, &q->avail_wrap, chain->slots);
 	q->counters.kicks_suppressed += !q->kicks_enabled && !q->was_woken;
 	q->was_woken = false;
+	virtq_account_pop(q, chain);
 	return 1;
 }
 

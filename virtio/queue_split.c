@@ -2,7 +2,7 @@
  *
  * The split ring, device side (virtio 1.2 §2.7). docs/virtio.md has the picture.
  */
-#include "virtio/queue_internal.h"
+#include "virtio/queue_walk.h"
 
 #define DESC_ALIGN 16 /* §2.7 */
 #define AVAIL_ALIGN 2
@@ -58,6 +58,64 @@ static int look_for_chains(struct virtq *q)
 	return 1;
 }
 
+/* Linked descriptors of one table, from index on. One that points to another table ends the walk: it is
+ * left in *last and not taken for a buffer. A table may not be aligned. */
+WALK_INLINE enum virtq_fault walk_table(const struct virtq *q, struct virtq_walk *walk,
+					const uint8_t *table, uint32_t table_count, uint32_t index,
+					struct vring_desc *last)
+{
+	/* Each descriptor makes one buffer: so many and there is a loop. */
+	bool may_loop = walk->iov_end - walk->iov >= (ptrdiff_t)table_count;
+	const struct iovec *end = may_loop ? walk->iov + table_count : walk->iov_end;
+
+	for (;;) {
+		*last = virtq_copy_split(table + (size_t)index * sizeof(*last));
+		if (last->flags & VRING_DESC_INDIRECT)
+			return VIRTQ_OK;
+		if (walk->iov == end)
+			return may_loop ? VIRTQ_CHAIN_LOOP : VIRTQ_CHAIN_TOO_LONG;
+
+		enum virtq_fault fault = virtq_walk_add(q, walk, last->gpa, last->len_bytes,
+							last->flags);
+
+		if (fault || !(last->flags & VRING_DESC_NEXT))
+			return fault;
+		index = last->next;
+		if (index >= table_count)
+			return VIRTQ_BAD_NEXT;
+	}
+}
+
+WALK_INLINE enum virtq_fault walk_indirect(const struct virtq *q, struct virtq_walk *walk,
+					   const struct vring_desc *to)
+{
+	if (!virtq_indirect_is_valid(q, to->len_bytes, to->flags))
+		return VIRTQ_BAD_INDIRECT;
+
+	const uint8_t *table = gmem_slice(q->mem, to->gpa, to->len_bytes);
+	struct vring_desc last;
+
+	if (!table)
+		return VIRTQ_OUTSIDE_RAM;
+
+	enum virtq_fault fault = walk_table(q, walk, table, to->len_bytes / sizeof(last), 0, &last);
+
+	return !fault && (last.flags & VRING_DESC_INDIRECT) ? VIRTQ_BAD_INDIRECT : fault;
+}
+
+/* §2.7.5.3.2: buffers first and an indirect table at the end are fine; the table's own WRITE is nothing. */
+WALK_INLINE enum virtq_fault gather(struct virtq *q, struct virtq_chain *chain, uint16_t head)
+{
+	struct virtq_walk walk = virtq_walk_begin(q, chain);
+	struct vring_desc last;
+	enum virtq_fault fault = walk_table(q, &walk, (const uint8_t *)q->split.desc, q->size, head,
+					    &last);
+
+	if (!fault && (last.flags & VRING_DESC_INDIRECT))
+		fault = walk_indirect(q, &walk, &last);
+	return fault ? fault : virtq_walk_end(q, &walk, chain);
+}
+
 int virtq_split_pop(struct virtq *q, struct virtq_chain *chain)
 {
 	if (q->avail_next == q->avail_seen) {
@@ -71,16 +129,17 @@ int virtq_split_pop(struct virtq *q, struct virtq_chain *chain)
 
 	if (head >= q->size)
 		return virtq_break(q, VIRTQ_BAD_HEAD);
-	if (virtq_is_busy(q, head))
+	if (q->is_busy[head])
 		return virtq_break(q, VIRTQ_REUSED_HEAD);
 
-	enum virtq_fault fault = virtq_gather_split(q, chain, head);
+	enum virtq_fault fault = gather(q, chain, head);
 
 	if (fault)
 		return virtq_break(q, fault);
 	q->avail_next++;
 	chain->id = head;
 	chain->slots = 1;
+	virtq_account_pop(q, chain);
 	return 1;
 }
 

@@ -64,19 +64,16 @@ static inline void io_write16_row(uint16_t port, const void *from, uint32_t coun
 	asm volatile("rep outsw" : "+S"(from), "+c"(left) : "d"(port) : "memory");
 }
 
-#define DEFINE_MMIO(bits, suffix, constraint)                                             \
-	static inline uint##bits##_t mmio_read##bits(const volatile void *at)             \
-	{                                                                                 \
-		uint##bits##_t value;                                                     \
-		asm volatile("mov" suffix " (%1), %0"                                     \
-			     : constraint(value)                                          \
-			     : "r"(at)                                                    \
-			     : "memory");                                                 \
-		return value;                                                             \
-	}                                                                                 \
-	static inline void mmio_write##bits(volatile void *at, uint##bits##_t value)      \
-	{                                                                                 \
-		asm volatile("mov" suffix " %0, (%1)" : : "r"(value), "r"(at) : "memory"); \
+#define DEFINE_MMIO(bits, suffix, constraint)                                                    \
+	static inline uint##bits##_t mmio_read##bits(const volatile void *at)                    \
+	{                                                                                        \
+		uint##bits##_t value;                                                            \
+		asm volatile("mov" suffix " (%1), %0" : constraint(value) : "r"(at) : "memory"); \
+		return value;                                                                    \
+	}                                                                                        \
+	static inline void mmio_write##bits(volatile void *at, uint##bits##_t value)             \
+	{                                                                                        \
+		asm volatile("mov" suffix " %0, (%1)" : : "r"(value), "r"(at) : "memory");       \
 	}
 
 /* Device registers, each access exactly one plain move of that width. */

@@ -69,8 +69,8 @@ static bool identify(struct pci_function *f)
 static void scan_bus(unsigned bus, void (*found)(const struct pci_function *function))
 {
 	for (unsigned i = 0; i < DEVICES * FUNCTIONS; i++) {
-		struct pci_function f = {.bus = bus, .device = i / FUNCTIONS,
-					 .function = i % FUNCTIONS};
+		struct pci_function f = {
+			.bus = bus, .device = i / FUNCTIONS, .function = i % FUNCTIONS};
 		uint8_t header;
 
 		if (!identify(&f)) {

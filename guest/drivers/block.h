@@ -56,7 +56,8 @@ struct block_device *block_find(const char *name);
 
 /* One request from start to end. false: the disk said no, or nothing. */
 bool block_read(struct block_device *disk, uint64_t sector, uint32_t count, const struct dma *data);
-bool block_write(struct block_device *disk, uint64_t sector, uint32_t count, const struct dma *data);
+bool block_write(struct block_device *disk, uint64_t sector, uint32_t count,
+		 const struct dma *data);
 bool block_flush(struct block_device *disk);
 
 #endif

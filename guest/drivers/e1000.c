@@ -55,8 +55,8 @@ enum e1000_register {
 #define RCTL_STRIP_CRC 0x04000000
 #define TCTL_ENABLE 0x02
 #define TCTL_PAD 0x08
-#define TCTL_COLLISIONS 0x400f0	 /* §13.4.33: the values for full duplex */
-#define TIPG_COPPER 0x00602008	 /* §13.4.34: the values for copper */
+#define TCTL_COLLISIONS 0x400f0 /* §13.4.33: the values for full duplex */
+#define TIPG_COPPER 0x00602008	/* §13.4.34: the values for copper */
 
 struct receive_descriptor {
 	uint64_t gpa;

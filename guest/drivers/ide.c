@@ -86,8 +86,7 @@ static bool transfer(const struct ide_drive *d, const struct block_request *requ
 		.drive = d->number,
 		.lba = request->sector,
 		.count = request->sector_count,
-		.lba48 = d->always_lba48 ||
-			 request->sector + request->sector_count > LBA28_END,
+		.lba48 = d->always_lba48 || request->sector + request->sector_count > LBA28_END,
 	};
 
 	command.code = transfer_code(d->method, write, command.lba48);
@@ -131,8 +130,8 @@ static void describe(const struct block_device *disk, char *text, unsigned size)
 	const struct ide_drive *d = disk->context;
 
 	print_to(text, size, "port %#x%s%s, %u sectors a block, %lu interrupts", d->channel->port,
-		 d->always_lba48 ? " lba48" : "", d->channel->poll ? " poll" : "",
-		 d->block_sectors, d->channel->interrupts);
+		 d->always_lba48 ? " lba48" : "", d->channel->poll ? " poll" : "", d->block_sectors,
+		 d->channel->interrupts);
 }
 
 /* Whether "ide=…,word,…" is on the command line. */
@@ -155,8 +154,8 @@ static bool has_option(const char *word)
 static void set_multiple(struct ide_drive *d, const uint16_t *identity)
 {
 	const uint32_t sectors = identity[IDENTIFY_MULTIPLE] & 0xff;
-	const struct ide_command command = {.code = SET_MULTIPLE, .drive = d->number,
-					    .count = sectors};
+	const struct ide_command command = {
+		.code = SET_MULTIPLE, .drive = d->number, .count = sectors};
 
 	d->method = SINGLE;
 	d->block_sectors = 1;
@@ -170,8 +169,8 @@ static void read_identity(struct ide_drive *d, const uint16_t *identity)
 {
 	d->lba48 = identity[IDENTIFY_COMMANDS] & COMMANDS_LBA48;
 	d->always_lba48 = d->lba48 && has_option("lba48");
-	d->disk.sector_count = identity[IDENTIFY_LBA28] |
-			       (uint64_t)identity[IDENTIFY_LBA28 + 1] << 16;
+	d->disk.sector_count = identity[IDENTIFY_LBA28] | (uint64_t)identity[IDENTIFY_LBA28 + 1]
+								  << 16;
 	if (d->lba48)
 		for (unsigned i = d->disk.sector_count = 0; i < 4; i++)
 			d->disk.sector_count |= (uint64_t)identity[IDENTIFY_LBA48 + i] << 16 * i;

@@ -123,8 +123,7 @@ static bool all_still_work(void)
 	unsigned index;
 
 	for (unsigned i = 0; i < virtio_device_count; i++)
-		if (request_queue(virtio_device[i].id, &index) &&
-		    !still_works(&virtio_device[i])) {
+		if (request_queue(virtio_device[i].id, &index) && !still_works(&virtio_device[i])) {
 			print("hostile: %s no longer works\n", virtio_device[i].name);
 			good = false;
 		}

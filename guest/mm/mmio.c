@@ -19,8 +19,7 @@ volatile void *mmio_map(uint64_t gpa, uint64_t bytes)
 	if (!gpa || !bytes || pages > (WINDOW_DEVICES_END - start) / PAGE_BYTES)
 		return NULL;
 	for (uint64_t i = 0; i < pages; i++)
-		if (!paging_map(kernel_pml4, start + i * PAGE_BYTES,
-				gpa - offset + i * PAGE_BYTES,
+		if (!paging_map(kernel_pml4, start + i * PAGE_BYTES, gpa - offset + i * PAGE_BYTES,
 				PTE_WRITE | PTE_NX | PTE_UNCACHED))
 			return NULL;
 	next_gva += pages * PAGE_BYTES;

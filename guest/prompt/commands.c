@@ -11,6 +11,7 @@
 #include "guest/arch/trap.h"
 #include "guest/board/fdt.h"
 #include "guest/board/machine.h"
+#include "guest/bus/pci.h"
 #include "guest/drivers/power.h"
 #include "guest/hostile/hostile.h"
 #include "guest/lib/panic.h"
@@ -173,6 +174,19 @@ static void cmd_test(const char *argument)
 	selftest_run(argument[0] ? argument : "all");
 }
 
+static void print_function(const struct pci_function *f)
+{
+	print("  %02x:%02x.%u  %04x:%04x  class %06x\n", f->bus, f->device, f->function, f->vendor,
+	      f->product, f->class_code);
+}
+
+static void cmd_pci(const char *argument)
+{
+	(void)argument;
+	if (!pci_scan(print_function))
+		print("  no PCI here\n");
+}
+
 static void cmd_hostile(const char *argument)
 {
 	hostile_run(argument[0] ? argument : "all");
@@ -221,6 +235,7 @@ static const struct command {
 	{"irq", cmd_irq, "interrupts by vector"},
 	{"fdt", cmd_fdt, "the device tree"},
 	{"test", cmd_test, "test NAME: a self-test; without NAME all of them"},
+	{"pci", cmd_pci, "PCI functions"},
 	{"disks", disk_command_list, "disks and their drivers"},
 	{"diskread", disk_command_read, "diskread NAME SECTOR: its bytes"},
 	{"disksum", disk_command_sum, "disksum NAME [START [COUNT]]: CRC-32 of sectors"},

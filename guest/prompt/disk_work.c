@@ -162,16 +162,25 @@ static bool run(struct job *job)
 
 bool disk_write_pattern(struct block_device *disk, struct disk_range range, uint64_t seed)
 {
-	struct job job = {.disk = disk, .operation = BLOCK_WRITE, .range = range,
-			  .chunk = CHUNK_MAX, .depth = DEPTH_MAX, .seed = seed};
+	struct job job = {.disk = disk,
+			  .operation = BLOCK_WRITE,
+			  .range = range,
+			  .chunk = CHUNK_MAX,
+			  .depth = DEPTH_MAX,
+			  .seed = seed};
 
 	return run(&job) && block_flush(disk);
 }
 
 bool disk_check_pattern(struct block_device *disk, struct disk_range range, uint64_t seed)
 {
-	struct job job = {.disk = disk, .operation = BLOCK_READ, .range = range,
-			  .chunk = CHUNK_MAX, .depth = DEPTH_MAX, .seed = seed, .check = true};
+	struct job job = {.disk = disk,
+			  .operation = BLOCK_READ,
+			  .range = range,
+			  .chunk = CHUNK_MAX,
+			  .depth = DEPTH_MAX,
+			  .seed = seed,
+			  .check = true};
 
 	return run(&job);
 }
@@ -197,8 +206,12 @@ bool disk_sum(struct block_device *disk, struct disk_range range, uint32_t *crc)
 bool disk_measure(struct block_device *disk, uint64_t requests, unsigned depth,
 		  uint32_t chunk_sectors, bool random, struct disk_speed *speed)
 {
-	struct job job = {.disk = disk, .operation = BLOCK_READ, .range = {0, disk->sector_count},
-			  .chunk = chunk_sectors, .depth = depth, .requests = requests,
+	struct job job = {.disk = disk,
+			  .operation = BLOCK_READ,
+			  .range = {0, disk->sector_count},
+			  .chunk = chunk_sectors,
+			  .depth = depth,
+			  .requests = requests,
 			  .random = random};
 	const uint64_t start = clock_ns();
 	const bool good = run(&job);

@@ -53,7 +53,8 @@ bool net_test(struct net_device *nic, uint32_t gateway, uint32_t address)
 		const unsigned bytes = payload[i % (sizeof(payload) / sizeof(payload[0]))];
 
 		if (!ping_echo(&peer, i, bytes)) {
-			print("  %s: echo %u with %u bytes didn't come back\n", nic->name, i, bytes);
+			print("  %s: echo %u with %u bytes didn't come back\n", nic->name, i,
+			      bytes);
 			return false;
 		}
 	}

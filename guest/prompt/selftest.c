@@ -280,16 +280,11 @@ static const struct {
 	void (*run)(void);
 	bool by_name; /* needs devices: not part of "all" */
 } test[] = {
-	{"boot", test_boot, false},
-	{"smp", test_smp, false},
-	{"timer", test_timer, false},
-	{"kvmclock", test_kvmclock, false},
-	{"memory", test_memory, false},
-	{"trap", test_trap, false},
-	{"user", test_user, false},
-	{"hyper", test_hyper, false},
-	{"disk", test_disk, true},
-	{"net", test_net, true},
+	{"boot", test_boot, false},	{"smp", test_smp, false},
+	{"timer", test_timer, false},	{"kvmclock", test_kvmclock, false},
+	{"memory", test_memory, false}, {"trap", test_trap, false},
+	{"user", test_user, false},	{"hyper", test_hyper, false},
+	{"disk", test_disk, true},	{"net", test_net, true},
 };
 
 uint32_t selftest_run(const char *name)

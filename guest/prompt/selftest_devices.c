@@ -56,12 +56,16 @@ static void check_virtio(check_function *check, uint32_t id)
 
 static void test_pattern(check_function *check, struct block_device *disk, struct disk_range range)
 {
+	uint32_t crc;
+
 	check(disk_write_pattern(disk, range, SEED_FIRST), "a pattern is written and flushed");
 	check(disk_check_pattern(disk, range, SEED_FIRST), "and read back");
 	check(disk_write_pattern(disk, range, SEED_SECOND), "another one too");
 	if (disk->restart)
 		check(disk->restart(disk), "its queue is reset");
 	check(disk_check_pattern(disk, range, SEED_SECOND), "and read back");
+	check(disk_sum(disk, range, &crc), "and read one request at a time");
+	print("         sectors %lu + %lu now have crc32 %08x\n", range.start, range.count, crc);
 }
 
 /* The word "range=START,COUNT", or the whole disk. */

@@ -41,7 +41,8 @@ struct virtio_transport {
 	bool (*queue_is_reset)(const struct virtio_device *device, unsigned index);
 	void (*notify)(const struct virtio_device *device, unsigned index);
 	/* Device configuration: width is 1, 2 or 4, offset a multiple of it. */
-	uint32_t (*config_read)(const struct virtio_device *device, unsigned offset, unsigned width);
+	uint32_t (*config_read)(const struct virtio_device *device, unsigned offset,
+				unsigned width);
 	uint32_t (*config_generation)(const struct virtio_device *device);
 	/* Makes the device's interrupts arrive; once. */
 	void (*listen)(struct virtio_device *device);
@@ -67,6 +68,8 @@ struct virtio_device {
 	struct pci_function function;
 	volatile uint8_t *common, *notify, *isr, *config;
 	volatile uint8_t *queue_notify[VIRTIO_QUEUES_MAX];
+	uint16_t notify_port; /* notifications go to ports instead, from here on; 0: to memory */
+	uint16_t queue_port[VIRTIO_QUEUES_MAX];
 	uint32_t notify_multiplier;
 	struct pci_msix msix; /* count 0: INTx */
 	struct interrupt interrupt[1 + VIRTIO_QUEUES_MAX];

@@ -85,6 +85,13 @@ static bool all_sent(struct net_device *nic)
 	return net->free_count == net->buffer_count;
 }
 
+/* While nothing is there to take, the device shall interrupt. */
+static void ask_interrupt(struct virtq *queue)
+{
+	if (!virtio_options()->poll)
+		virtq_ask_interrupt(queue, true);
+}
+
 static unsigned receive(struct net_device *nic, void *frame)
 {
 	struct virtio_net *net = nic->context;
@@ -101,6 +108,8 @@ static unsigned receive(struct net_device *nic, void *frame)
 	memcpy(frame, at + VIRTIO_NET_HEADER_BYTES, bytes);
 	post(net, at);
 	virtq_kick(queue);
+	if (!virtq_has_used(queue))
+		ask_interrupt(queue);
 	return bytes;
 }
 
@@ -109,6 +118,7 @@ static void wait(struct net_device *nic)
 	struct virtio_net *net = nic->context;
 
 	virtio_queue_wait(&net->device->queue[VIRTIO_NET_RX], TICK_NS);
+	ask_interrupt(&net->device->queue[VIRTIO_NET_RX]);
 }
 
 static void describe(const struct net_device *nic, char *text, unsigned size)
@@ -165,6 +175,7 @@ void virtio_net_attach(struct virtio_device *device)
 		.context = net,
 	};
 	read_mac(device, net->nic.mac);
+	ask_interrupt(&device->queue[VIRTIO_NET_RX]);
 	virtio_ready(device);
 	virtq_kick(&device->queue[VIRTIO_NET_RX]); /* only now may the device be told, §3.1.1 */
 	net_add(&net->nic);

@@ -14,8 +14,8 @@ static const struct {
 	const char *word;
 	uint64_t features;
 } feature[] = {
-	{"packed", VIRTIO_F_RING_PACKED},      {"event_idx", VIRTIO_F_EVENT_IDX},
-	{"indirect", VIRTIO_F_INDIRECT_DESC},  {"in_order", VIRTIO_F_IN_ORDER},
+	{"packed", VIRTIO_F_RING_PACKED},     {"event_idx", VIRTIO_F_EVENT_IDX},
+	{"indirect", VIRTIO_F_INDIRECT_DESC}, {"in_order", VIRTIO_F_IN_ORDER},
 	{"ring_reset", VIRTIO_F_RING_RESET},
 };
 #define FEATURE_COUNT (sizeof(feature) / sizeof(feature[0]))

@@ -63,7 +63,8 @@ static void put(struct virtq *q, uint16_t id, const struct virtq_buffer *buffer,
 /* The device's position, brought into the round that put_at is in (§2.8.10). */
 static bool device_wants(const struct virtq *q, uint16_t old)
 {
-	const uint32_t event = *(const volatile uint32_t *)device_event(q); /* both halves at once */
+	const uint32_t event = *(const volatile uint32_t *)device_event(
+		q); /* both halves at once */
 	const uint16_t flags = event >> 16;
 	uint16_t position = event & (VIRTQ_WRAP - 1);
 

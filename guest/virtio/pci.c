@@ -73,6 +73,7 @@ static void queue_enable(struct virtio_device *device, unsigned index, unsigned 
 	select(device, index);
 	offset = mmio_read16(device->common + VIRTIO_PCI_QUEUE_NOTIFY_OFF);
 	device->queue_notify[index] = device->notify + offset * device->notify_multiplier;
+	device->queue_port[index] = device->notify_port + offset * device->notify_multiplier;
 	mmio_write16(device->common + VIRTIO_PCI_QUEUE_SIZE, size);
 	mmio_write16(device->common + VIRTIO_PCI_QUEUE_VECTOR,
 		     index + 1 < device->msix.count ? index + 1 : VIRTIO_PCI_NO_VECTOR);
@@ -97,7 +98,10 @@ static bool queue_is_reset(const struct virtio_device *device, unsigned index)
 
 static void notify(const struct virtio_device *device, unsigned index)
 {
-	mmio_write16(device->queue_notify[index], index);
+	if (device->notify_port)
+		io_write16(device->queue_port[index], index);
+	else
+		mmio_write16(device->queue_notify[index], index);
 }
 
 static uint32_t config_read(const struct virtio_device *device, unsigned offset, unsigned width)
@@ -195,25 +199,51 @@ static volatile uint8_t *map_area(const struct pci_function *function, uint8_t t
 	return NULL;
 }
 
+/* Where notifications go: memory or ports. Returns the capability, 0: there is none that will do. */
+static uint8_t find_notifications(const struct pci_function *function, volatile uint8_t **memory,
+				  uint16_t *port)
+{
+	uint8_t at;
+
+	*port = 0;
+	*memory = map_area(function, VIRTIO_PCI_CAP_NOTIFY, &at);
+	if (*memory)
+		return at;
+	while ((at = pci_capability(function, PCI_CAPABILITY_VENDOR, at))) {
+		const uint8_t bar = pci_read8(function, at + CAP_BAR);
+
+		if (pci_read8(function, at + CAP_TYPE) != VIRTIO_PCI_CAP_NOTIFY || bar > 5)
+			continue;
+		*port = pci_bar_port(function, bar);
+		if (!*port)
+			continue;
+		*port += pci_read32(function, at + CAP_OFFSET);
+		return at;
+	}
+	return 0;
+}
+
 void virtio_pci_probe(const struct pci_function *function)
 {
 	const uint32_t id = device_id(function);
 	volatile uint8_t *common, *notifications, *isr;
 	struct virtio_device *device;
 	uint8_t at, notify_at;
+	uint16_t port;
 
 	if (!id)
 		return;
 	common = map_area(function, VIRTIO_PCI_CAP_COMMON, &at);
-	notifications = map_area(function, VIRTIO_PCI_CAP_NOTIFY, &notify_at);
+	notify_at = find_notifications(function, &notifications, &port);
 	isr = map_area(function, VIRTIO_PCI_CAP_ISR, &at);
-	device = common && notifications && isr ? virtio_add(&virtio_pci_transport, id) : NULL;
+	device = common && notify_at && isr ? virtio_add(&virtio_pci_transport, id) : NULL;
 	if (!device)
 		return;
-	pci_enable(function, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	pci_enable(function, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	device->function = *function;
 	device->common = common;
 	device->notify = notifications;
+	device->notify_port = port;
 	device->isr = isr;
 	device->config = map_area(function, VIRTIO_PCI_CAP_DEVICE, &at);
 	device->notify_multiplier = pci_read32(function, notify_at + CAP_NOTIFY_MULTIPLIER);

@@ -37,7 +37,8 @@ struct virtq_slot {
 
 /* What the two formats do differently. */
 struct virtq_format {
-	void (*put)(struct virtq *q, uint16_t id, const struct virtq_buffer *buffer, unsigned count);
+	void (*put)(struct virtq *q, uint16_t id, const struct virtq_buffer *buffer,
+		    unsigned count);
 	bool (*publish)(struct virtq *q); /* true: the device wants to be told */
 	bool (*has_used)(const struct virtq *q);
 	/* The next used entry: ID and bytes written. false: there is none. */
@@ -58,7 +59,7 @@ struct virtq {
 	bool event_index, indirect, in_order;
 	bool broken; /* the device used something that it was not given */
 
-	struct dma ring, tables; /* tables: VIRTQ_CHAIN_MAX descriptors for each ID */
+	struct dma ring, tables;	       /* tables: VIRTQ_CHAIN_MAX descriptors for each ID */
 	uint64_t driver_offset, device_offset; /* of the two smaller areas in ring */
 	struct virtq_slot *slot;
 
@@ -68,10 +69,11 @@ struct virtq {
 	bool in_batch;	     /* in order: oldest up to batch_last are used */
 	uint32_t batch_last, batch_bytes;
 
-	uint16_t put_at, take_at;     /* split: free-running; packed: positions in the ring */
-	bool put_wrap, take_wrap;     /* packed: wrap counters */
-	uint16_t published, deferred; /* descriptors or entries put before the last publish, and since */
-	uint16_t first_flags;	      /* packed: of the first deferred descriptor, still withheld */
+	uint16_t put_at, take_at; /* split: free-running; packed: positions in the ring */
+	bool put_wrap, take_wrap; /* packed: wrap counters */
+	uint16_t published,
+		deferred;     /* descriptors or entries put before the last publish, and since */
+	uint16_t first_flags; /* packed: of the first deferred descriptor, still withheld */
 	uint16_t first_at;
 	struct virtq_counters counters;
 };

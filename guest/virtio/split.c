@@ -47,8 +47,8 @@ static void put(struct virtq *q, uint16_t id, const struct virtq_buffer *buffer,
 			flags |= VIRTQ_DESC_WRITE;
 		if (i + 1 < count)
 			flags |= VIRTQ_DESC_NEXT;
-		descriptors(q)[at] = (struct virtq_split_desc){
-			buffer[i].gpa, buffer[i].bytes, flags, i + 1 < count ? next : 0};
+		descriptors(q)[at] = (struct virtq_split_desc){buffer[i].gpa, buffer[i].bytes,
+							       flags, i + 1 < count ? next : 0};
 		at = next;
 	}
 	avail(q)->ring[q->put_at++ % q->size] = id;

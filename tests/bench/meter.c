@@ -64,6 +64,24 @@ static void family_find(struct family *family, pid_t first)
 	}
 }
 
+/* How many files match: pattern has one %d for the process. */
+static int family_count(const struct family *family, const char *pattern)
+{
+	int count = 0;
+
+	for (int i = 0; i < family->count; i++) {
+		char path[64];
+		glob_t files;
+
+		snprintf(path, sizeof path, pattern, family->pids[i]);
+		if (glob(path, 0, NULL, &files))
+			continue;
+		count += files.gl_pathc;
+		globfree(&files);
+	}
+	return count;
+}
+
 /* The sum of the first number in each file whose name matches: pattern has one %d for the process. */
 static double family_sum(const struct family *family, const char *pattern)
 {
@@ -103,23 +121,6 @@ static void print_kvm_counters(const struct family *family)
 	}
 }
 
-static int family_threads(const struct family *family)
-{
-	int count = 0;
-
-	for (int i = 0; i < family->count; i++) {
-		char pattern[64];
-		glob_t tasks;
-
-		snprintf(pattern, sizeof pattern, "/proc/%d/task/*", family->pids[i]);
-		if (glob(pattern, 0, NULL, &tasks))
-			continue;
-		count += tasks.gl_pathc;
-		globfree(&tasks);
-	}
-	return count;
-}
-
 struct memory_kb {
 	long private_dirty;
 	long resident;
@@ -156,7 +157,8 @@ static void print_figures(pid_t vmm, const char *mark, double time_ms)
 	family_find(&family, vmm);
 	printf("figures: mark=%.*s time_ms=%.3f", (int)strcspn(mark, " \r\n"), mark, time_ms);
 	print_kvm_counters(&family);
-	printf(" processes=%d threads=%d", family.count, family_threads(&family));
+	printf(" processes=%d threads=%d fds=%d", family.count,
+	       family_count(&family, "/proc/%d/task/*"), family_count(&family, "/proc/%d/fd/*"));
 	printf(" cpu_ms=%.2f", family_sum(&family, "/proc/%d/task/*/schedstat") / 1e6);
 	for (int i = 0; i < family.count; i++)
 		add_smaps(&memory, family.pids[i]);

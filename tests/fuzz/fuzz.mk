@@ -2,7 +2,7 @@
 # make fuzz-dev   libFuzzer over the devices (clang); run build/fuzz/fuzz_dev -max_total_time=120
 
 FUZZ_DEV_SRC := tests/fuzz/fuzz_dev.c vmm/bus/device.c vmm/bus/vm_control.c \
-	$(filter-out vmm/dev/host_clock.c,$(wildcard vmm/dev/*.c))
+	$(filter-out vmm/dev/host_clock.c vmm/dev/e1000%.c vmm/dev/ne2000%.c,$(wildcard vmm/dev/*.c))
 
 .PHONY: fuzz-dev
 fuzz-dev: build/fuzz/fuzz_dev
@@ -43,6 +43,22 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_GDB_SRC)
 
+# make fuzz-nic   the network cards; run build/fuzz/fuzz_e1000, build/fuzz/fuzz_ne2000 -max_total_time=600
+FUZZ_NIC_SRC := vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/kvm/gmem.c vmm/dev/pci_host.c \
+	vmm/dev/inet_sum.c vmm/dev/nic.c
+FUZZ_NIC_HDR := $(wildcard vmm/dev/*.h tests/unit/*fake.h tests/unit/e1000_fixture.h)
+
+.PHONY: fuzz-nic
+fuzz-nic: build/fuzz/fuzz_e1000 build/fuzz/fuzz_ne2000
+
+build/fuzz/fuzz_e1000 build/fuzz/fuzz_ne2000: build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard vmm/dev/e1000*.c \
+	vmm/dev/ne2000*.c) $(FUZZ_NIC_SRC) $(FUZZ_NIC_HDR)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread -ffunction-sections -Wl,--gc-sections \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ \
+		tests/fuzz/fuzz_$*.c $(wildcard vmm/dev/$**.c) $(FUZZ_NIC_SRC)
+
 # make fuzz-ide   the IDE controller, with its lists in memory; run build/fuzz/fuzz_ide -max_len=2048 -max_total_time=600
 FUZZ_IDE_SRC := tests/fuzz/fuzz_ide.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/dev/pci_host.c vmm/kvm/gmem.c \
 	$(wildcard vmm/dev/ide*.c)
@@ -70,3 +86,34 @@ build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wi
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -DFUZZ_FORMAT=$(FUZZ_FORMAT) -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_VIRTQ_SRC)
+
+# make fuzz-net   the same over frames from other VMs; run build/fuzz/fuzz_net -max_len=8192 -max_total_time=600
+FUZZ_NET_SRC := tests/fuzz/fuzz_net.c $(wildcard vmm/backend/net*.c) vmm/cmd/net_options.c \
+	vmm/cmd/keyvals.c vmm/cmd/paths.c vmm/loop/loop.c vmm/slirp/frame_ring.c
+
+.PHONY: fuzz-net
+fuzz-net: build/fuzz/fuzz_net
+
+build/fuzz/fuzz_net: $(FUZZ_NET_SRC) $(wildcard vmm/backend/net*.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_NET_SRC)
+
+# make fuzz-vsock fuzz-ports   guests and programs of the host over virtio-vsock and virtio-ports; run build/fuzz/fuzz_vsock -max_total_time=660
+FUZZ_SOCKETS_SRC := tests/fuzz/fuzz_sockets.c vmm/kvm/gmem.c virtio/device.c virtio/chains.c virtio/vsock.c \
+	virtio/vsock_conn.c virtio/vsock_host.c virtio/console_ports.c virtio/console_port.c \
+	$(wildcard virtio/queue*.c) $(wildcard vmm/loop/*.c) vmm/backend/console.c vmm/backend/console_line.c \
+	vmm/backend/terminal.c vmm/backend/terminal_size.c vmm/backend/unix_socket.c
+
+.PHONY: fuzz-vsock fuzz-ports
+fuzz-vsock: build/fuzz/fuzz_vsock
+fuzz-ports: build/fuzz/fuzz_ports
+build/fuzz/fuzz_vsock: FUZZ_PORTS := 0
+build/fuzz/fuzz_ports: FUZZ_PORTS := 1
+
+build/fuzz/fuzz_vsock build/fuzz/fuzz_ports: $(FUZZ_SOCKETS_SRC) $(wildcard virtio/*.h tests/unit/virt*.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -DFUZZ_PORTS=$(FUZZ_PORTS) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_SOCKETS_SRC) -lcmocka

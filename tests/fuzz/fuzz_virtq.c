@@ -281,8 +281,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint16_t count = take(&in) % SIZE_MAX_HERE + 1;
 
 	w = (struct world){.mem = {.region_count = 2}};
-	w.mem.region[0] = (struct gmem_region){0, LOW_BYTES, calloc(1, LOW_BYTES)};
-	w.mem.region[1] = (struct gmem_region){HIGH_GPA, HIGH_BYTES, calloc(1, HIGH_BYTES)};
+	w.mem.region[0] = (struct gmem_region){.size_bytes = LOW_BYTES,
+					       .hva = calloc(1, LOW_BYTES)};
+	w.mem.region[1] = (struct gmem_region){
+		.gpa = HIGH_GPA, .size_bytes = HIGH_BYTES, .hva = calloc(1, HIGH_BYTES)};
 	w.is_in_order = features & 4;
 	w.is_packed = FUZZ_FORMAT != 0;
 	w.features = FUZZ_FORMAT | (features & 1 ? VIRTIO_BIT(VIRTIO_F_EVENT_IDX) : 0) |

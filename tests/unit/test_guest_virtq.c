@@ -262,7 +262,8 @@ static void test_one_entry_for_a_batch(void **state)
 {
 	(void)state;
 	for (unsigned packed = 0; packed < 2; packed++) {
-		struct rig *rig = create(VIRTIO_F_IN_ORDER | (packed ? VIRTIO_F_RING_PACKED : 0), 8);
+		struct rig *rig = create(VIRTIO_F_IN_ORDER | (packed ? VIRTIO_F_RING_PACKED : 0),
+					 8);
 		struct guest_virtq *q = &rig->driver;
 		uint32_t written;
 		int token[3];
@@ -348,18 +349,18 @@ static void test_event_arithmetic(void **state)
 		uint16_t event, now, old;
 		bool passed;
 	} example[] = {
-		{0, 1, 0, true},	   {1, 1, 0, false},	   {0, 0, 0, false},
-		{65535, 0, 65535, true},   {0, 0, 65535, false},   {65534, 0, 65535, false},
-		{5, 10, 5, true},	   {4, 10, 5, false},	   {9, 10, 5, true},
-		{10, 10, 5, false},	   {0, 32768, 0, true},	   {32767, 32768, 0, true},
+		{0, 1, 0, true},	  {1, 1, 0, false},	{0, 0, 0, false},
+		{65535, 0, 65535, true},  {0, 0, 65535, false}, {65534, 0, 65535, false},
+		{5, 10, 5, true},	  {4, 10, 5, false},	{9, 10, 5, true},
+		{10, 10, 5, false},	  {0, 32768, 0, true},	{32767, 32768, 0, true},
 		{32768, 32768, 0, false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof example / sizeof example[0]; i++)
-		assert_int_equal(virtq_event_passed(example[i].event, example[i].now,
-						    example[i].old),
-				 example[i].passed);
+		assert_int_equal(
+			virtq_event_passed(example[i].event, example[i].now, example[i].old),
+			example[i].passed);
 }
 
 int main(void)

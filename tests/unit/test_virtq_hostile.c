@@ -376,7 +376,8 @@ static void test_length_overflow(void **state)
 		bool is_packed = i & 1;
 
 		start(&d, &q, is_packed ? PACKED : 0, NULL);
-		d.mem.region[1] = (struct gmem_region){1ULL << 32, 1ULL << 32, (void *)0x1000};
+		d.mem.region[1] = (struct gmem_region){
+			.gpa = 1ULL << 32, .size_bytes = 1ULL << 32, .hva = (void *)0x1000};
 		d.mem.region_count = 2;
 		const struct vring_desc ring[] = {{1ULL << 32, 0x80000000, N | W, 1},
 						  {1ULL << 32, rows[i / 2].second, W, 1}};

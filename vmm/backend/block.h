@@ -28,10 +28,17 @@ enum block_cache {
 	BLOCK_CACHE_UNSAFE	  /* page cache; a flush does nothing */
 };
 
+enum block_aio {
+	BLOCK_AIO_AUTO, /* io_uring where it works, else a thread */
+	BLOCK_AIO_URING,
+	BLOCK_AIO_THREADS
+};
+
 /* What --disk says about the image. Strings are borrowed until block_open() returns. */
 struct block_options {
 	const char *path;
 	enum block_cache cache;
+	enum block_aio aio;
 	bool read_only;
 	bool snapshot;	      /* writes go to an unnamed temporary file; path stays untouched */
 	bool seek_hdd;	      /* seek and rotation delays of a 7,200 rpm disk, repeatable */
@@ -69,9 +76,12 @@ struct block_request {
 	struct block_request *next;
 	struct block_queue *queue;
 	uint64_t due_ns;
-	uint64_t progress_bytes;
-	void *bounce;
+	uint64_t sequence; /* in the log */
+	int error;
 };
+
+/* Errors of requests get one line on standard error per kind: "vitrine: disk.img: write at 1.5 GiB (byte
+ * 1610612736): No space left on device". */
 
 /* 0, or -errno with one line in err that says what to do (missing, locked by another VM, read-only,
  * odd size, …). The image is locked against other processes until block_close(). */
@@ -80,10 +90,15 @@ void block_close(struct block *block); /* NULL is fine; all queues are gone */
 
 struct block_info block_get_info(const struct block *block);
 
-/* Looks at the image's size again (somebody grew it) and calls every listener if it changed. */
+/* Looks at the image's size again (somebody grew it) and calls the listener if it changed. A snapshot
+ * stays as large as it was. */
 void block_check_size(struct block *block);
 /* One listener per block; called in the thread that called block_check_size(). NULL: none any more. */
 void block_on_resize(struct block *block, void (*resized)(void *ctx), void *ctx);
+/* Calls block_check_size() in loop's thread when the image may have changed its size: a file when a writer
+ * closes it, a block device every two seconds. Before the loop runs; ends with block_close(), which is to
+ * come before the loop goes. 0 or -errno. */
+int block_watch_size(struct block *block, struct loop *loop);
 
 /* Completions come in loop's thread. lock (may be NULL) is taken around them: the one the caller holds when it
  * calls the functions below. Everything is borrowed. 0 or -errno. */
@@ -91,14 +106,15 @@ int block_queue_create(struct block *block, struct loop *loop, pthread_mutex_t *
 		       struct block_queue **out);
 void block_queue_destroy(struct block_queue *queue); /* NULL is fine; drained before */
 
-/* Starts a request. It may be done before this returns. */
+/* Starts a request. It may be done before this returns, and its done() may start the next one. Lock held. */
 void block_submit(struct block_queue *queue, struct block_request *request);
-/* The batch is complete: what was gathered for the kernel is handed over. */
+/* The batch is complete: what was gathered for the kernel is handed over. Requests that done() starts need no
+ * call of their own, unless it came from within block_submit(). Lock held. */
 void block_flush_batch(struct block_queue *queue);
-/* Waits until nothing is in flight. Lock held, from any thread. */
+/* Waits until nothing is in flight; what limits or an hdd's delays hold back is started at once. Lock held,
+ * from any thread. */
 void block_drain(struct block_queue *queue);
 
-/* For a message on the host, once per kind of error: "disk0: write at 1.5 GiB: No space left on device". */
 struct block_counters {
 	uint64_t inline_requests; /* done inside block_submit() */
 	uint64_t queued_requests; /* handed to the kernel or a thread */

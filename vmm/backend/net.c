@@ -75,10 +75,9 @@ int net_send_batch(struct net *net, unsigned pair, const struct net_frame *frame
 	struct net_port *port = &net->port[pair];
 	int sent = net->ops->send(net, pair, frame, count);
 
-	/* Level-triggered and for a moment only: a socket that is always watched for room would wake the
-	 * loop for each frame that its other end takes. */
-	if (sent == -EAGAIN && port->wait_for_room && !atomic_exchange(&port->no_room, true))
-		loop_timer_arm(port->wait_for_room, 1);
+	/* The event may have come between the kind's looking and the mark here: look once more. */
+	if (sent == -EAGAIN && !atomic_exchange(&port->no_room, true))
+		sent = net->ops->send(net, pair, frame, count);
 	return sent;
 }
 
@@ -87,25 +86,25 @@ int net_receive_batch(struct net *net, unsigned pair, struct net_frame *frame, u
 	return net->ops->receive(net, pair, frame, count);
 }
 
-static void watch_for_room(void *ctx)
+static void tell_room(struct net_port *port)
 {
-	struct net_port *port = ctx;
+	if (atomic_exchange(&port->no_room, false) && port->writable)
+		port->writable(port->ctx);
+}
 
-	loop_modify_fd(port->loop, port->fd, EPOLLIN | EPOLLOUT | EPOLLET);
+void net_tell_room(struct net *net)
+{
+	tell_room(&net->port[0]);
 }
 
 static void port_event(void *ctx, uint32_t events)
 {
 	struct net_port *port = ctx;
 
-	if (events & EPOLLOUT && atomic_exchange(&port->no_room, false)) {
-		loop_modify_fd(port->loop, port->fd, EPOLLIN | EPOLLET);
-		port->writable(port->ctx);
-	}
-	if (events & EPOLLIN && port->readable)
+	(void)events;
+	tell_room(port);
+	if (port->readable)
 		port->readable(port->ctx);
-	if (events & (EPOLLHUP | EPOLLERR) && port->net->ops->hung_up)
-		port->net->ops->hung_up(port->net);
 }
 
 static void stop_listening(struct net *net, struct net_port *port)
@@ -114,21 +113,15 @@ static void stop_listening(struct net *net, struct net_port *port)
 		return;
 	if (port == net->port && net->ops->unlisten)
 		net->ops->unlisten(net, port->loop);
-	loop_timer_destroy(port->wait_for_room);
 	loop_remove_fd(port->loop, port->fd);
-	port->wait_for_room = NULL;
 	port->loop = NULL;
 	atomic_store(&port->no_room, false);
 }
 
 static int start_listening(struct net *net, struct net_port *port)
 {
-	int error = 0;
+	int error = loop_add_fd(port->loop, port->fd, EPOLLIN | EPOLLET, port_event, port);
 
-	if (port->writable)
-		error = loop_timer_create(port->loop, watch_for_room, port, &port->wait_for_room);
-	if (!error)
-		error = loop_add_fd(port->loop, port->fd, EPOLLIN | EPOLLET, port_event, port);
 	if (!error && port == net->port && net->ops->listen)
 		error = net->ops->listen(net, port->loop);
 	return error;

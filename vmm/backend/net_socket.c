@@ -14,25 +14,6 @@
 #define ETHERNET_HEADER_BYTES 14
 #define UNWANTED_BATCHES_MAX 8 /* a hostile sender may not keep the thread here */
 
-int net_socket_send(int fd, const struct net_frame *frame, unsigned count)
-{
-	struct mmsghdr message[NET_BATCH_MAX];
-	int sent;
-
-	if (count > NET_BATCH_MAX)
-		count = NET_BATCH_MAX;
-	for (unsigned i = 0; i < count; i++)
-		message[i].msg_hdr = (struct msghdr){.msg_iov = frame[i].iov,
-						     .msg_iovlen = frame[i].iov_count};
-	sent = sendmmsg(fd, message, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent > 0)
-		return sent;
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-		return -EAGAIN;
-	/* The first one can't be sent at all (EMSGSIZE, nobody there): it is gone. */
-	return errno == EMSGSIZE || errno == EFAULT ? 1 : (int)count;
-}
-
 /* Moves a frame into the room of an earlier one that was dropped. false: it does not fit there. */
 static bool move_frame(struct net_frame *to, const struct net_frame *from, size_t len_bytes)
 {
@@ -91,7 +72,7 @@ bool net_frame_fill(struct net_frame *frame, const void *header, const void *byt
 
 static bool header_is_sound(const struct net_frame *frame, size_t len_bytes, unsigned offloads)
 {
-	struct virtio_net_hdr_v1 header;
+	struct virtio_net_hdr_v1 header = {0};
 
 	return net_frame_peek(frame, &header, sizeof(header)) &&
 	       net_header_is_sound(&header, len_bytes - sizeof(header)) &&

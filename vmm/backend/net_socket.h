@@ -14,9 +14,6 @@
  * that need other offloads than these, are dropped. */
 int net_socket_receive(int fd, struct net_frame *frame, unsigned count, unsigned offloads);
 
-/* net_send_batch() on a connected socket. */
-int net_socket_send(int fd, const struct net_frame *frame, unsigned count);
-
 /* A frame's first len_bytes into bytes. false: it is shorter than that. */
 bool net_frame_peek(const struct net_frame *frame, void *bytes, size_t len_bytes);
 

@@ -4,112 +4,35 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/net_header.h"
+#include "backend/net_helper.h"
 #include "backend/net_hostfwd.h"
 #include "backend/net_kinds.h"
 #include "backend/net_socket.h"
+#include "loop/loop.h"
+#include "slirp/frame_ring.h"
 #include "slirp/protocol.h"
 
-#define MTU_DEFAULT 65520 /* whole TCP segments in one frame; libslirp takes up to 65521 */
-#define SOCKET_BYTES (1 << 20)
-#define REPLY_TIMEOUT_S 20
+#define ETHERNET_HEADER_BYTES 14
+#define MTU_DEFAULT \
+	32768 /* two segments fit the 64 KiB window that libslirp offers: one is on its way */
 
-/* The helper process; alive as long as one card uses it. */
-struct net_helper {
-	int control_fd;
-	pid_t pid;
-	unsigned users;
+struct user {
+	struct net_helper *helper;
+	unsigned card;
+	int life_fd;	    /* the control socket once more: it hangs up when the helper dies */
+	int fds[SLIRP_FDS]; /* the VMM's bell is port 0's fd */
+	struct frame_ring ring[2];
+	void *mapping;
 };
-
-static int spawn_helper(struct net_helper *helper, const char *path, int control_end)
-{
-	char *const argv[] = {"vitrine-slirp", NULL}, *const no_environment[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int error;
-
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	error = posix_spawn_file_actions_adddup2(&actions, control_end, SLIRP_CONTROL_FD);
-	if (!error)
-		error = posix_spawn(&helper->pid, path, &actions, &attributes, argv,
-				    no_environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return -error;
-}
-
-static void release_helper(struct net_helper *helper)
-{
-	if (--helper->users)
-		return;
-	close(helper->control_fd);
-	/* It keeps nothing that would be worth a farewell. */
-	kill(helper->pid, SIGKILL);
-	waitpid(helper->pid, NULL, 0);
-	free(helper);
-}
-
-static int start_helper(const char *path, struct net_helper **out, char *err, size_t err_size)
-{
-	struct timeval patience = {.tv_sec = REPLY_TIMEOUT_S};
-	struct net_helper *helper = calloc(1, sizeof(*helper));
-	int ends[2], error;
-
-	if (!helper)
-		return -ENOMEM;
-	helper->users = 1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
-		free(helper);
-		return -errno;
-	}
-	helper->control_fd = ends[0];
-	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	error = spawn_helper(helper, path, ends[1]);
-	close(ends[1]);
-	if (error) {
-		snprintf(err, err_size, "--net user: can't start %s: %s", path, strerror(-error));
-		close(helper->control_fd);
-		free(helper);
-		return error;
-	}
-	*out = helper;
-	return 0;
-}
-
-static int send_request(int control_fd, const struct slirp_request *request, int fd)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)request, sizeof(*request)};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
-	return sendmsg(control_fd, &message, MSG_NOSIGNAL) == sizeof(*request) ? 0 : -EPIPE;
-}
 
 /* Why the helper refused, as the one line that the user sees. */
 static void explain(const struct slirp_reply *reply, const struct net_options *options,
@@ -135,17 +58,17 @@ static void explain(const struct slirp_reply *reply, const struct net_options *o
 		 reason);
 }
 
-static int add_card(struct net_helper *helper, const struct net_options *options,
-		    const struct slirp_request *request, int fd, char *err, size_t err_size)
+static int add_card(struct user *user, const struct net_options *options,
+		    const struct slirp_request *request, char *err, size_t err_size)
 {
 	struct slirp_reply reply;
-	int error = send_request(helper->control_fd, request, fd);
+	int error = net_helper_add_card(user->helper, request, user->fds, &reply);
 
-	if (error || recv(helper->control_fd, &reply, sizeof(reply), 0) != sizeof(reply)) {
+	if (error) {
 		snprintf(err, err_size,
 			 "--net user: vitrine-slirp did not start; is the package libslirp0 "
 			 "installed?");
-		return -EPIPE;
+		return error;
 	}
 	if (reply.error)
 		explain(&reply, options, request, err, err_size);
@@ -169,54 +92,84 @@ static int make_request(const struct net_options *options, struct slirp_request 
 	return 0;
 }
 
-static int connect_card(struct net *net, struct net_helper *helper,
-			const struct net_options *options, char *err, size_t err_size)
-{
-	struct slirp_request request;
-	int ends[2], size = SOCKET_BYTES, error = make_request(options, &request, err, err_size);
+/* --- frames --- */
 
-	if (error)
-		return error;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-		return -errno;
-	for (unsigned i = 0; i < 2; i++) /* as much as /proc/sys/net/core/wmem_max allows */
-		setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	error = add_card(helper, options, &request, ends[1], err, err_size);
-	close(ends[1]);
-	if (error) {
-		close(ends[0]);
-		return error;
-	}
-	net->port[0].fd = ends[0];
-	net->info.mtu = (uint16_t)request.mtu;
-	return 0;
+static size_t frame_bytes(const struct net_frame *frame)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < frame->iov_count; i++)
+		bytes += frame->iov[i].iov_len;
+	return bytes;
 }
 
-static void user_close(struct net *net)
+/* How many were taken before the ring was full. */
+static unsigned fill_ring(struct frame_ring *ring, const struct net_frame *frame, unsigned count)
 {
-	close(net->port[0].fd);
-	release_helper(net->state);
+	unsigned taken = 0;
+
+	for (; taken < count; taken++) {
+		size_t len_bytes = frame_bytes(&frame[taken]);
+		uint8_t *record;
+
+		if (len_bytes <= NET_HEADER_BYTES || len_bytes > NET_HEADER_BYTES + NET_FRAME_MAX)
+			continue; /* lost */
+		record = frame_ring_reserve(ring, (uint32_t)len_bytes);
+		if (!record)
+			break;
+		net_frame_peek(&frame[taken], record, len_bytes);
+		frame_ring_commit(ring, (uint32_t)len_bytes);
+	}
+	frame_ring_publish(ring);
+	return taken;
 }
 
 static int user_send(struct net *net, unsigned pair, const struct net_frame *frame, unsigned count)
 {
-	return net_socket_send(net->port[pair].fd, frame, count);
+	struct user *user = net->state;
+	struct frame_ring *ring = &user->ring[SLIRP_RING_TO_HELPER];
+
+	(void)pair;
+	do {
+		unsigned taken = fill_ring(ring, frame, count);
+
+		if (taken || !count)
+			return (int)taken;
+		if (!net_link_is_up(net) || ring->broken)
+			return (int)count; /* nobody takes them */
+	} while (!frame_ring_wait_for_room(ring));
+	return -EAGAIN;
 }
 
 static int user_receive(struct net *net, unsigned pair, struct net_frame *frame, unsigned count)
 {
-	return net_socket_receive(net->port[pair].fd, frame, count, 0);
-}
-
-/* libslirp's frames never came over a wire: with checksum offload they are marked as checked. */
-static int user_set_offloads(struct net *net, unsigned offloads)
-{
+	struct user *user = net->state;
+	struct frame_ring *ring = &user->ring[SLIRP_RING_TO_VMM];
 	struct virtio_net_hdr_v1 header = {0};
+	unsigned received = 0;
+	uint32_t len_bytes;
 
-	if (offloads & NET_OFFLOAD_CSUM)
+	(void)pair;
+	/* libslirp's frames never came over a wire: a guest that wants to know hears that they are good. */
+	if (net->offloads & NET_OFFLOAD_CSUM)
 		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	return send(net->port[0].fd, &header, sizeof(header), MSG_NOSIGNAL) < 0 ? -errno : 0;
+	while (received < count) {
+		const uint8_t *record = frame_ring_peek(ring, &len_bytes);
+
+		if (!record && frame_ring_sleep(ring))
+			break;
+		if (!record)
+			continue;
+		if (len_bytes >= ETHERNET_HEADER_BYTES &&
+		    net_frame_fill(&frame[received], &header, record, len_bytes))
+			received++;
+		frame_ring_drop(ring);
+	}
+	frame_ring_release(ring);
+	return received ? (int)received : -EAGAIN;
 }
+
+/* --- the helper's death --- */
 
 static void user_hung_up(struct net *net)
 {
@@ -225,34 +178,129 @@ static void user_hung_up(struct net *net)
 	net_set_link(net, false);
 }
 
+static void life_event(void *ctx, uint32_t events)
+{
+	struct net *net = ctx;
+	const struct user *user = net->state;
+
+	(void)events;
+	user_hung_up(net);
+	net_tell_room(net); /* what waits for room can go: it is lost */
+	loop_modify_fd(net->port[0].loop, user->life_fd, 0);
+}
+
+static int user_listen(struct net *net, struct loop *loop)
+{
+	const struct user *user = net->state;
+
+	return loop_add_fd(loop, user->life_fd, EPOLLRDHUP, life_event, net);
+}
+
+static void user_unlisten(struct net *net, struct loop *loop)
+{
+	const struct user *user = net->state;
+
+	loop_remove_fd(loop, user->life_fd);
+}
+
+/* --- birth and death --- */
+
+static void free_user(struct user *user)
+{
+	frame_ring_unmap(user->mapping);
+	for (unsigned i = 0; i < SLIRP_FDS; i++)
+		if (user->fds[i] >= 0)
+			close(user->fds[i]);
+	if (user->life_fd >= 0)
+		close(user->life_fd);
+	if (user->helper)
+		net_helper_release(user->helper);
+	free(user);
+}
+
+static void user_close(struct net *net)
+{
+	struct user *user = net->state;
+
+	net_helper_remove_card(user->helper, user->card);
+	free_user(user);
+}
+
 static const struct net_kind_ops user_ops = {
 	.close = user_close,
 	.send = user_send,
 	.receive = user_receive,
-	.set_offloads = user_set_offloads,
-	.hung_up = user_hung_up,
+	.listen = user_listen,
+	.unlisten = user_unlisten,
 };
+
+static int find_helper(struct user *user, const struct net_options *options, char *err,
+		       size_t err_size)
+{
+	if (options->with && options->with->ops == &user_ops) {
+		const struct user *other = options->with->state;
+
+		user->helper = net_helper_share(other->helper);
+		return 0;
+	}
+	return net_helper_start(options->helper, &user->helper, err, err_size);
+}
+
+static int make_rings(struct user *user)
+{
+	int error;
+
+	user->fds[SLIRP_FD_RINGS] = frame_ring_create_pair();
+	user->fds[SLIRP_FD_HELPER_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	user->fds[SLIRP_FD_VMM_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	user->life_fd = net_helper_life_fd(user->helper);
+	for (unsigned i = 0; i < SLIRP_FDS; i++)
+		if (user->fds[i] < 0 || user->life_fd < 0)
+			return -EMFILE;
+	error = frame_ring_map(user->fds[SLIRP_FD_RINGS], user->fds[SLIRP_FD_HELPER_BELL],
+			       user->ring, &user->mapping);
+	frame_ring_sleep(&user->ring[SLIRP_RING_TO_VMM]);
+	return error;
+}
+
+static int connect_user(struct user *user, const struct net_options *options, uint16_t *mtu,
+			char *err, size_t err_size)
+{
+	struct slirp_request request;
+	int error = make_request(options, &request, err, err_size);
+
+	if (!error)
+		error = find_helper(user, options, err, err_size);
+	if (error)
+		return error;
+	error = make_rings(user);
+	if (error) {
+		snprintf(err, err_size, "--net user: %s", strerror(-error));
+		return error;
+	}
+	user->card = request.card = net_helper_new_card(user->helper);
+	*mtu = (uint16_t)request.mtu;
+	return add_card(user, options, &request, err, err_size);
+}
 
 int net_user_open(struct net *net, const struct net_options *options, char *err, size_t err_size)
 {
-	struct net_helper *helper = NULL;
-	int error = 0;
+	struct user *user = calloc(1, sizeof(*user));
+	int error;
 
-	if (options->with && options->with->ops == &user_ops) {
-		helper = options->with->state;
-		helper->users++;
-	} else {
-		error = start_helper(options->helper, &helper, err, err_size);
-	}
-	if (error)
-		return error;
-	error = connect_card(net, helper, options, err, err_size);
+	if (!user)
+		return -ENOMEM;
+	user->life_fd = -1;
+	for (unsigned i = 0; i < SLIRP_FDS; i++)
+		user->fds[i] = -1;
+	error = connect_user(user, options, &net->info.mtu, err, err_size);
 	if (error) {
-		release_helper(helper);
+		free_user(user);
 		return error;
 	}
 	net->ops = &user_ops;
-	net->state = helper;
+	net->state = user;
+	net->port[0].fd = user->fds[SLIRP_FD_VMM_BELL];
 	net->info.offloads = NET_OFFLOAD_CSUM | NET_OFFLOAD_TSO4 | NET_OFFLOAD_TSO6;
 	snprintf(net->name, sizeof(net->name), "user");
 	return 0;

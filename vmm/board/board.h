@@ -32,6 +32,7 @@ struct board_plugin {
 	uint64_t ring_features;		  /* virtio: which of the VIRTIO_F_* bits are on offer */
 	const struct device_ops *ops;	  /* BOARD_PLUG_PCI: starts with struct pci_function */
 	const void *options;		  /* the model's own; outlives the machine */
+	bool shares_memory;		  /* another process serves it, out of guest RAM */
 	/* BOARD_PLUG_PCI: ports that are no BAR's, regions from PCI_FIXED_WINDOW on; NULL: none */
 	const struct board_window *window;
 	unsigned window_count;

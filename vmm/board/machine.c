@@ -43,10 +43,20 @@ struct machine {
 	struct boot_error load_text;
 };
 
+static enum gmem_backing memory_backing(const struct machine *machine)
+{
+	if (machine->setup.hugepages)
+		return GMEM_HUGETLB;
+	for (unsigned i = 0; i < machine->board.plugin_count; i++)
+		if (machine->board.plugin[i].shares_memory)
+			return GMEM_MEMFD;
+	return GMEM_ANONYMOUS;
+}
+
 static int create_memory(struct machine *machine, char *err, size_t err_size)
 {
-	enum gmem_backing backing = machine->setup.hugepages ? GMEM_HUGETLB : GMEM_ANONYMOUS;
-	int error = gmem_create(&machine->mem, machine->board.memory_bytes, backing);
+	int error = gmem_create(&machine->mem, machine->board.memory_bytes,
+				memory_backing(machine));
 
 	if (error)
 		snprintf(err, err_size, "can't reserve %llu MiB of guest RAM: %s%s",

@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "backend/helpers.h"
 #include "cmd/disk_options.h"
 #include "cmd/net_options.h"
+#include "cmd/small_devices.h"
 #include "dev/e1000.h"
 #include "dev/ide.h"
 #include "dev/ne2000.h"
 #include "dev/nic.h"
 #include "virtio/blk.h"
 #include "virtio/net.h"
+#include "virtio/vhost_blk.h"
 #include "virtio_ring.h"
 
 #define DISK_MAX 26
@@ -30,6 +34,8 @@ struct disk {
 	struct disk_options options;
 	struct block *block;
 	struct virtio_blk_options virtio;
+	struct child child; /* format=qcow2 */
+	struct virtio_vhost_blk_options vhost;
 };
 
 struct card {
@@ -46,6 +52,7 @@ struct devices {
 	unsigned card_count;
 	struct ide_options ide; /* one controller for all IDE disks */
 	unsigned ide_count;
+	struct small_devices *small;
 	struct board_plugin plugin[BOARD_PLUGIN_MAX];
 	char name[BOARD_PLUGIN_MAX][NAME_BYTES];
 	unsigned plugin_count;
@@ -54,7 +61,9 @@ struct devices {
 int devices_create(struct devices **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	if (!*out)
+		return -ENOMEM;
+	return small_devices_create(&(*out)->small);
 }
 
 void devices_destroy(struct devices *devices)
@@ -63,13 +72,27 @@ void devices_destroy(struct devices *devices)
 		return;
 	for (unsigned i = 0; i < devices->disk_count; i++) {
 		block_close(devices->disk[i].block);
+		child_stop(&devices->disk[i].child);
+		vhost_user_destroy(devices->disk[i].vhost.vhost);
 		disk_options_free(&devices->disk[i].options);
 	}
 	for (unsigned i = 0; i < devices->card_count; i++) {
 		net_close(devices->net[i]);
 		net_card_options_free(&devices->card_options[i]);
 	}
+	small_devices_destroy(devices->small);
 	free(devices);
+}
+
+int devices_add_small(struct devices *devices, const char *option, const char *value, char *err,
+		      size_t err_size)
+{
+	return small_devices_add(devices->small, option, value, err, err_size);
+}
+
+const char *devices_hvc_line(const struct devices *devices)
+{
+	return small_devices_hvc_line(devices->small);
 }
 
 int devices_add_disk(struct devices *devices, const char *value, char *err, size_t err_size)
@@ -83,6 +106,7 @@ int devices_add_disk(struct devices *devices, const char *value, char *err, size
 	}
 	error = disk_options_parse(value, &devices->disk[devices->disk_count].options, err,
 				   err_size);
+	devices->disk[devices->disk_count].child = (struct child){0, -1};
 	if (!error)
 		devices->disk_count++;
 	return error;
@@ -208,6 +232,43 @@ static int open_cards(struct devices *devices, char *const *argv, char *err, siz
 	return error;
 }
 
+/* Its rings are served by qemu-storage-daemon. */
+static int open_qcow2(struct devices *devices, unsigned index, unsigned queues, char *err,
+		      size_t err_size)
+{
+	struct disk *disk = &devices->disk[index];
+	struct storage_daemon_options options = {
+		.path = disk->options.block.path,
+		.format = "qcow2",
+		.read_only = disk->options.block.read_only,
+		.direct = disk->options.block.cache == BLOCK_CACHE_NONE,
+		.queues = queues,
+	};
+	int error = storage_daemon_start(&options, &disk->child, err, err_size);
+
+	if (error)
+		return error;
+	error = vhost_user_create(disk->child.fd, "qemu-storage-daemon", &disk->vhost.vhost);
+	disk->child.fd = -1; /* the connection has it */
+	if (error) {
+		snprintf(err, err_size, "--disk %s: qemu-storage-daemon does not serve it: %s",
+			 options.path, strerror(-error));
+		return error;
+	}
+	disk->vhost.queues = queues;
+
+	const struct board_plugin plugin = {
+		.plug = disk->options.transport == DISK_TRANSPORT_MMIO ? BOARD_PLUG_VIRTIO_MMIO
+								       : BOARD_PLUG_VIRTIO_PCI,
+		.model = &virtio_vhost_blk_model,
+		.options = &disk->vhost,
+		.shares_memory = true,
+	};
+
+	return plug_virtio(devices, "disk", index, &plugin, disk->options.packed_ring, err,
+			   err_size);
+}
+
 static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, char *err,
 		     size_t err_size)
 {
@@ -219,22 +280,31 @@ static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count
 		.model = &virtio_blk_model,
 		.options = &disk->virtio,
 	};
-	int error = block_open(&disk->options.block, &disk->block, err, err_size);
+	int error;
 
+	if (!queues)
+		queues = mmio ? 1 : cpu_count < QUEUES_DEFAULT_MAX ? cpu_count : QUEUES_DEFAULT_MAX;
+	if (disk->options.format == DISK_FORMAT_QCOW2)
+		return open_qcow2(devices, index, queues, err, err_size);
+	error = block_open(&disk->options.block, &disk->block, err, err_size);
 	if (error)
 		return error;
 	if (disk->options.model != DISK_MODEL_VIRTIO)
 		return plug_ide(devices, disk, err, err_size);
-	if (!queues)
-		queues = mmio ? 1 : cpu_count < QUEUES_DEFAULT_MAX ? cpu_count : QUEUES_DEFAULT_MAX;
 	disk->virtio = (struct virtio_blk_options){
 		.block = disk->block, .serial = disk->options.id, .queues = queues};
 	return plug_virtio(devices, "disk", index, &plugin, disk->options.packed_ring, err,
 			   err_size);
 }
 
-int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, char *err,
-		 size_t err_size)
+static int plug_small(void *ctx, const char *kind, unsigned number, const struct board_plugin *as,
+		      bool packed_ring, char *err, size_t err_size)
+{
+	return plug_virtio(ctx, kind, number, as, packed_ring, err, err_size);
+}
+
+int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, struct loop *loop,
+		 const struct console_keys *keys, char *err, size_t err_size)
 {
 	int error = 0;
 
@@ -242,6 +312,9 @@ int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv,
 		error = open_disk(devices, i, cpu_count, err, err_size);
 	if (!error)
 		error = open_cards(devices, argv, err, err_size);
+	if (!error)
+		error = small_devices_open(devices->small, loop, keys, plug_small, devices, err,
+					   err_size);
 	return error;
 }
 

@@ -11,7 +11,9 @@
 
 #include "board/board.h"
 
+struct console_keys;
 struct devices;
+struct loop;
 
 /* Options are checked as they come, and opened all together afterwards. */
 int devices_create(struct devices **out);      /* 0 or -ENOMEM */
@@ -22,10 +24,17 @@ int devices_add_disk(struct devices *devices, const char *value, char *err, size
 
 int devices_add_net(struct devices *devices, const char *value, char *err, size_t err_size);
 
-/* Opens images and network. cpu_count: how many queues are worth having; argv: the whole command line.
+/* One of the small devices by its option's name without dashes: rng, virtio-console, port, balloon, vsock, share. */
+int devices_add_small(struct devices *devices, const char *option, const char *value, char *err,
+		      size_t err_size);
+
+/* Where --virtio-console leads; NULL: there is none. */
+const char *devices_hvc_line(const struct devices *devices);
+
+/* Opens images, network and the small devices. keys: of the terminal that hvc0 may be on; cpu_count: how many queues are worth having; argv: the whole command line.
  * 0, or -errno with one line in err. */
-int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, char *err,
-		 size_t err_size);
+int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, struct loop *loop,
+		 const struct console_keys *keys, char *err, size_t err_size);
 
 /* For struct board; borrowed. */
 const struct board_plugin *devices_plugins(const struct devices *devices, unsigned *count);

@@ -16,7 +16,7 @@
 static const char allowed[] =
 	"allowed behind the path: ro, snapshot, format=raw|qcow2, cache=none|writeback|writethrough|unsafe, "
 	"id=, queues=, iops=, bps=, seek=hdd, transport=pci|mmio, model=virtio|ide-pio|ide-dma|cdrom, "
-	"ring=packed|split, record=FILE";
+	"ring=packed|split, aio=auto|io_uring|threads, record=FILE";
 
 struct parser {
 	struct disk_options *options;
@@ -50,6 +50,7 @@ static int take_choice(struct parser *parser, const char *key, const char *value
 	static const char *const models[] = {"virtio", "ide-pio", "ide-dma", "cdrom", NULL};
 	static const char *const transports[] = {"pci", "mmio", NULL};
 	static const char *const rings[] = {"split", "packed", NULL};
+	static const char *const aios[] = {"auto", "io_uring", "threads", NULL};
 	static const char *const seeks[] = {"hdd", NULL};
 	struct disk_options *options = parser->options;
 	int index = 0;
@@ -62,6 +63,9 @@ static int take_choice(struct parser *parser, const char *key, const char *value
 		err = choose(parser, key, value, caches, "none, writeback, writethrough or unsafe",
 			     &index);
 		options->block.cache = (enum block_cache)index;
+	} else if (!strcmp(key, "aio")) {
+		err = choose(parser, key, value, aios, "auto, io_uring or threads", &index);
+		options->block.aio = (enum block_aio)index;
 	} else if (!strcmp(key, "model")) {
 		err = choose(parser, key, value, models, "virtio, ide-pio, ide-dma or cdrom",
 			     &index);
@@ -147,6 +151,14 @@ static char *take_path(char **rest)
 	return path;
 }
 
+/* What qemu-storage-daemon does for us. */
+static bool is_plain(const struct block_options *block, const char *id)
+{
+	return !block->snapshot && !block->seek_hdd && !block->iops && !block->bytes_per_s &&
+	       !block->record && !id &&
+	       (block->cache == BLOCK_CACHE_WRITEBACK || block->cache == BLOCK_CACHE_NONE);
+}
+
 static int check(struct parser *parser)
 {
 	const struct disk_options *options = parser->options;
@@ -159,6 +171,9 @@ static int check(struct parser *parser)
 		problem = "transport= and queues= are for model=virtio";
 	else if (options->format == DISK_FORMAT_QCOW2 && options->model != DISK_MODEL_VIRTIO)
 		problem = "format=qcow2 needs model=virtio (qemu-storage-daemon serves its rings)";
+	else if (options->format == DISK_FORMAT_QCOW2 && !is_plain(&options->block, options->id))
+		problem =
+			"format=qcow2 goes with ro, cache=none|writeback, queues=, transport= and ring=";
 	else if (options->transport == DISK_TRANSPORT_MMIO && options->queues > 1)
 		problem = "transport=mmio has one interrupt; use queues=1, or transport=pci";
 	if (!problem)

@@ -156,12 +156,15 @@ static int create_loop(struct run *run)
  * behind: of two that contradict each other, Linux takes the last. */
 static const char linux_words[] = "console=ttyS0 cryptomgr.notests";
 
+static const char hvc_words[] = " console=hvc0"; /* with --virtio-console: messages go there too */
+
 static int make_cmdline(struct run *run)
 {
 	enum boot_kind kind = boot_image_kind(run->image);
 	bool is_linux = kind == BOOT_BZIMAGE || kind == BOOT_PVH_ELF;
 	const char *words = is_linux && !run->options.no_default_cmdline ? linux_words : "";
-	int length = snprintf(run->cmdline, sizeof(run->cmdline), "%s%s%s", words,
+	const char *hvc = words[0] && devices_hvc_line(run->options.devices) ? hvc_words : "";
+	int length = snprintf(run->cmdline, sizeof(run->cmdline), "%s%s%s%s", words, hvc,
 			      words[0] && run->options.cmdline[0] ? " " : "", run->options.cmdline);
 
 	if (length >= (int)sizeof(run->cmdline)) {
@@ -242,8 +245,8 @@ static int prepare(struct run *run)
 			strerror(errno));
 		return VITRINE_EXIT_USAGE;
 	}
-	if (devices_open(run->options.devices, run->options.cpu_count, run->argv, err,
-			 sizeof(err)) < 0)
+	if (devices_open(run->options.devices, run->options.cpu_count, run->argv, run->loop, &keys,
+			 err, sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
 	if (run->options.dry_run)
 		return 0;

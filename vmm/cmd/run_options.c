@@ -38,7 +38,13 @@ enum {
 	OPT_TRACE,
 	OPT_GDB,
 	OPT_DISK,
-	OPT_NET
+	OPT_NET,
+	OPT_RNG,
+	OPT_VIRTIO_CONSOLE,
+	OPT_PORT,
+	OPT_BALLOON,
+	OPT_VSOCK,
+	OPT_SHARE
 };
 
 static const struct option long_options[] = {
@@ -66,6 +72,12 @@ static const struct option long_options[] = {
 	{"gdb", required_argument, NULL, OPT_GDB},
 	{"disk", required_argument, NULL, OPT_DISK},
 	{"net", required_argument, NULL, OPT_NET},
+	{"rng", optional_argument, NULL, OPT_RNG},
+	{"virtio-console", required_argument, NULL, OPT_VIRTIO_CONSOLE},
+	{"port", required_argument, NULL, OPT_PORT},
+	{"balloon", required_argument, NULL, OPT_BALLOON},
+	{"vsock", required_argument, NULL, OPT_VSOCK},
+	{"share", required_argument, NULL, OPT_SHARE},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -100,9 +112,15 @@ void run_options_help(void)
 	      "      --net tap[,…]       ifname=, queues=, vhost=on|off|auto\n"
 	      "      --net switch:NAME   a link between VMs of this host\n"
 	      "                          all: model=virtio|e1000|ne2k, transport=pci|mmio, mac=, mtu=\n"
+	      "      --share DIR[,…]     a folder of the host in the guest: tag=NAME (share0), ro\n"
+	      "      --vsock cid=N,unix:PATH  stream sockets between guest and host\n"
+	      "      --port name=NAME,unix:PATH  a named serial port; may be given up to 14 times\n"
+	      "      --balloon SIZE[,…]  guest RAM that the host takes back: reporting=, deflate-on-oom=, stats=TIME\n"
+	      "      --rng               random numbers of the host\n"
 	      "Console\n"
 	      "      --serial LINE       COM1: stdio, none, pty, file:PATH, unix:PATH (stdio)\n"
 	      "                          on a terminal Ctrl-A x quits, Ctrl-A h helps\n"
+	      "      --virtio-console LINE  hvc0, a faster console: the same kinds of lines\n"
 	      "Ending\n"
 	      "      --timeout TIME      end the VM after 10, 10s, 500ms, 2m, …; status 10\n"
 	      "      --stop-timeout TIME how long a guest may take to power off after SIGTERM (10s)\n"
@@ -185,6 +203,15 @@ static bool parse_trace(const char *value, struct run_options *options)
 	return true;
 }
 
+static bool add_small(const char *option, const char *value, struct run_options *options)
+{
+	char err[256];
+
+	if (devices_add_small(options->devices, option + 2, value, err, sizeof(err)) == 0)
+		return true;
+	return complain(option, value, err);
+}
+
 static bool set_image(const char *value, struct run_options *options)
 {
 	if (options->image)
@@ -232,6 +259,12 @@ static bool take(int option, const char *value, struct run_options *o)
 	case OPT_GDB: o->gdb = value; return true;
 	case OPT_DISK: return add_device(devices_add_disk, "--disk", value, o);
 	case OPT_NET: return add_device(devices_add_net, "--net", value, o);
+	case OPT_RNG: return add_small("--rng", value ? value : "", o);
+	case OPT_VIRTIO_CONSOLE: return add_small("--virtio-console", value, o);
+	case OPT_PORT: return add_small("--port", value, o);
+	case OPT_BALLOON: return add_small("--balloon", value, o);
+	case OPT_VSOCK: return add_small("--vsock", value, o);
+	case OPT_SHARE: return add_small("--share", value, o);
 	case OPT_KASLR:
 		if (!parse_choice("--kaslr", value, "off", "on", &second))
 			return false;
@@ -246,7 +279,18 @@ static bool take(int option, const char *value, struct run_options *o)
 	}
 }
 
-static bool check_together(const struct run_options *options)
+/* One terminal has room for one console: hvc0's, unless --serial says that it wants it. */
+static bool choose_serial(struct run_options *options)
+{
+	const char *hvc = devices_hvc_line(options->devices);
+	bool hvc_on_stdio = hvc && strcmp(hvc, "stdio") == 0;
+
+	if (!options->serial)
+		options->serial = hvc_on_stdio ? "none" : "stdio";
+	return !hvc_on_stdio || strcmp(options->serial, "stdio") != 0;
+}
+
+static bool check_together(struct run_options *options)
 {
 	const char *problem = NULL;
 
@@ -254,6 +298,8 @@ static bool check_together(const struct run_options *options)
 		problem = "--flat16 needs an IMAGE: a file of 16-bit code";
 	else if (options->firmware && !options->flat16)
 		problem = "--firmware has a meaning together with --flat16 only";
+	else if (!choose_serial(options))
+		problem = "--serial and --virtio-console can't both be stdio";
 	else if (options->flat16 && options->cmdline[0])
 		problem = "--cmdline has no meaning for a flat 16-bit program";
 	if (problem)
@@ -266,7 +312,6 @@ enum run_parse run_options_parse(int argc, char **argv, struct run_options *opti
 	int option;
 
 	*options = (struct run_options){.cmdline = "",
-					.serial = "stdio",
 					.cpu = "host",
 					.memory_bytes = 256ULL << 20,
 					.kaslr = BOOT_KASLR_ON,

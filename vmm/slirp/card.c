@@ -2,12 +2,12 @@
  *
  * See card.h.
  *
- *   guest -> fd -> recvmmsg() -> room -> slirp_input() -> sockets of the host
- *   guest <- fd <- sendmmsg() <- room <- send_packet() <- slirp_pollfds_poll(), or an answer at once
+ *   guest -> ring -> slirp_input() -> sockets of the host
+ *   guest <- ring <- send_packet() <- slirp_pollfds_poll(), or an answer at once
  *
- * When the guest does not keep up its socket is full: frames then wait in a short list, and libslirp
- * is not asked to read from the host's sockets until it is empty, so that TCP's own flow control reaches
- * the sender.
+ * When the guest does not keep up its ring is full: frames then wait in a list, and libslirp is not
+ * asked to read from the host's sockets until that is empty, so that TCP's own flow control reaches the
+ * sender.
  */
 #include "slirp/card.h"
 
@@ -15,15 +15,17 @@
 #include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "backend/net_header.h"
 #include "loop/clock.h"
-#include "slirp/room.h"
+#include "slirp/frame_ring.h"
 
 #define HEADER_BYTES sizeof(struct virtio_net_hdr_v1)
-#define RUN_BATCHES_MAX 4	      /* before the host's sockets get their turn */
-#define WAITING_MAX_BYTES (256 << 10) /* then frames are lost, as on a wire */
+#define RUN_FRAMES_MAX 128 /* before the host's sockets get their turn */
+#define PUBLISH_FRAMES 32  /* the guest may begin with these while there are more to come */
+#define WAITING_MAX_BYTES (1 << 20) /* then frames are lost, as on a wire */
 
 struct timer {
 	SlirpTimerCb fn;
@@ -34,18 +36,20 @@ struct timer {
 
 struct waiting {
 	struct waiting *next;
-	size_t len_bytes;
+	uint32_t len_bytes;
 	uint8_t frame[];
 };
 
 struct card {
-	int fd;
+	unsigned number;
+	int fds[SLIRP_FDS];
+	struct frame_ring ring[2];
+	void *mapping;
 	int poll_index;
 	bool host_is_polled;
 	Slirp *slirp;
-	struct room *room;
 	struct timer *timers;
-	struct virtio_net_hdr_v1 header; /* of every frame to the guest */
+	unsigned unpublished;
 	struct waiting *waiting;
 	struct waiting **waiting_end;
 	size_t waiting_bytes;
@@ -68,21 +72,36 @@ int poll_set_add(struct poll_set *set, int fd, short events)
 
 /* --- to the guest --- */
 
-static void wait_for_room(struct card *card, const uint8_t *message, size_t len_bytes)
+static void wait_for_room(struct card *card, const void *frame, uint32_t len_bytes)
 {
-	struct waiting *waiting;
+	struct waiting *waiting = NULL;
 
-	if (card->waiting_bytes + len_bytes > WAITING_MAX_BYTES)
-		return;
-	waiting = malloc(sizeof(*waiting) + len_bytes);
+	if (card->waiting_bytes + len_bytes <= WAITING_MAX_BYTES)
+		waiting = malloc(sizeof(*waiting) + len_bytes);
 	if (!waiting)
 		return;
 	waiting->next = NULL;
 	waiting->len_bytes = len_bytes;
-	memcpy(waiting->frame, message, len_bytes);
+	memcpy(waiting->frame, frame, len_bytes);
 	*card->waiting_end = waiting;
 	card->waiting_end = &waiting->next;
 	card->waiting_bytes += len_bytes;
+}
+
+static bool put_frame(struct card *card, const void *frame, uint32_t len_bytes)
+{
+	struct frame_ring *ring = &card->ring[SLIRP_RING_TO_VMM];
+	uint8_t *record = frame_ring_reserve(ring, len_bytes);
+
+	if (!record)
+		return false;
+	memcpy(record, frame, len_bytes);
+	frame_ring_commit(ring, len_bytes);
+	if (++card->unpublished < PUBLISH_FRAMES)
+		return true;
+	frame_ring_publish(ring);
+	card->unpublished = 0;
+	return true;
 }
 
 static void send_waiting(struct card *card)
@@ -90,9 +109,7 @@ static void send_waiting(struct card *card)
 	while (card->waiting) {
 		struct waiting *first = card->waiting;
 
-		if (send(card->fd, first->frame, first->len_bytes, MSG_DONTWAIT | MSG_NOSIGNAL) <
-			    0 &&
-		    errno == EAGAIN)
+		if (!put_frame(card, first->frame, first->len_bytes))
 			return;
 		card->waiting = first->next;
 		card->waiting_bytes -= first->len_bytes;
@@ -101,108 +118,47 @@ static void send_waiting(struct card *card)
 	card->waiting_end = &card->waiting;
 }
 
-/* Sends what has gathered; what does not fit waits behind the rest. */
-static void send_gathered(struct card *card)
-{
-	struct room *room = card->room;
-	unsigned done = 0;
-
-	while (done < room->send_count && !card->waiting) {
-		int sent = sendmmsg(card->fd, room->send_message + done, room->send_count - done,
-				    MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			break;
-		done += (unsigned)sent;
-	}
-	for (; done < room->send_count; done++)
-		wait_for_room(card, room->send_iov[done].iov_base, room->send_iov[done].iov_len);
-	room->send_count = 0;
-	room->send_bytes = 0;
-}
-
-static void send_large(struct card *card, const void *frame, size_t len_bytes)
-{
-	struct iovec iov[] = {{&card->header, HEADER_BYTES}, {(void *)(uintptr_t)frame, len_bytes}};
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
-	uint8_t *copy;
-
-	send_gathered(card);
-	if (!card->waiting &&
-	    (sendmsg(card->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN))
-		return;
-	copy = malloc(HEADER_BYTES + len_bytes);
-	if (!copy)
-		return;
-	memcpy(copy, &card->header, HEADER_BYTES);
-	memcpy(copy + HEADER_BYTES, frame, len_bytes);
-	wait_for_room(card, copy, HEADER_BYTES + len_bytes);
-	free(copy);
-}
-
 static ssize_t send_packet(const void *frame, size_t len_bytes, void *opaque)
 {
 	struct card *card = opaque;
-	struct room *room = card->room;
-	size_t message_bytes = HEADER_BYTES + len_bytes;
-	uint8_t *message;
 
-	if (message_bytes > ROOM_SEND_BYTES / 4) {
-		send_large(card, frame, len_bytes);
-		return (ssize_t)len_bytes;
-	}
-	if (room->send_count == ROOM_SEND_MAX || room->send_bytes + message_bytes > ROOM_SEND_BYTES)
-		send_gathered(card);
-	message = room->send + room->send_bytes;
-	memcpy(message, &card->header, HEADER_BYTES);
-	memcpy(message + HEADER_BYTES, frame, len_bytes);
-	room->send_iov[room->send_count++] = (struct iovec){message, message_bytes};
-	room->send_bytes += (unsigned)message_bytes;
-	room->used = true;
+	if (card->waiting || !put_frame(card, frame, (uint32_t)len_bytes))
+		wait_for_room(card, frame, (uint32_t)len_bytes);
 	return (ssize_t)len_bytes;
 }
 
 /* --- from the guest --- */
 
-/* One message of the VMM. A header alone is the one to put in front of frames from now on. */
-static void take_message(struct card *card, uint8_t *message, size_t len_bytes)
+static void take_record(struct card *card, uint8_t *record, size_t len_bytes)
 {
 	struct virtio_net_hdr_v1 header;
+	uint8_t *frame = record + HEADER_BYTES;
 
 	if (len_bytes < HEADER_BYTES)
 		return;
-	memcpy(&header, message, HEADER_BYTES);
-	message += HEADER_BYTES;
+	memcpy(&header, record, HEADER_BYTES);
 	len_bytes -= HEADER_BYTES;
-	if (!len_bytes) {
-		card->header = header;
-		return;
-	}
 	if (!net_header_is_sound(&header, len_bytes))
 		return;
 	/* Segments are left in one piece: TCP ends here, and libslirp takes them at any size. */
-	net_header_complete_checksum(&header, message, len_bytes);
-	slirp_input(card->slirp, message, (int)len_bytes);
+	net_header_complete_checksum(&header, frame, len_bytes);
+	slirp_input(card->slirp, frame, (int)len_bytes);
 }
 
-/* false: end of file. */
-static bool receive(struct card *card)
+static void receive(struct card *card)
 {
-	struct room *room = card->room;
-	int count = ROOM_RECEIVE_MAX;
+	struct frame_ring *ring = &card->ring[SLIRP_RING_TO_HELPER];
+	uint32_t len_bytes;
+	uint8_t *record;
 
-	for (int batch = 0; batch < RUN_BATCHES_MAX && count == ROOM_RECEIVE_MAX; batch++) {
-		count = recvmmsg(card->fd, room->receive_message, ROOM_RECEIVE_MAX, MSG_DONTWAIT,
-				 NULL);
-		room->used = true;
-		for (int i = 0; i < count; i++) {
-			if (!room->receive_message[i].msg_len)
-				return false; /* no frame is empty: SOCK_SEQPACKET's end of file */
-			take_message(card, room->receive_iov[i].iov_base,
-				     room->receive_message[i].msg_len);
-		}
+	for (unsigned i = 0; i < RUN_FRAMES_MAX; i++) {
+		record = frame_ring_peek(ring, &len_bytes);
+		if (!record)
+			break;
+		take_record(card, record, len_bytes);
+		frame_ring_drop(ring);
 	}
-	return count >= 0 || errno == EAGAIN || errno == EINTR;
+	frame_ring_release(ring);
 }
 
 /* --- libslirp's callbacks --- */
@@ -329,7 +285,11 @@ static int get_events(int index, void *opaque)
 
 void card_prepare(struct card *card, struct poll_set *set, unsigned *timeout_ms)
 {
-	card->poll_index = poll_set_add(set, card->fd, card->waiting ? POLLIN | POLLOUT : POLLIN);
+	card->poll_index = poll_set_add(set, card->fds[SLIRP_FD_HELPER_BELL], POLLIN);
+	if (!frame_ring_sleep(&card->ring[SLIRP_RING_TO_HELPER]))
+		*timeout_ms = 0;
+	if (card->waiting && !frame_ring_wait_for_room(&card->ring[SLIRP_RING_TO_VMM]))
+		*timeout_ms = 0;
 	card->host_is_polled = !card->waiting;
 	if (card->host_is_polled)
 		slirp_pollfds_fill(card->slirp, timeout_ms, add_poll, set);
@@ -343,20 +303,19 @@ void card_prepare(struct card *card, struct poll_set *set, unsigned *timeout_ms)
 
 bool card_run(struct card *card, const struct poll_set *set, bool poll_failed)
 {
-	short events = card->poll_index < 0 || poll_failed ? 0 : set->fds[card->poll_index].revents;
-	bool alive = true;
+	struct frame_ring *ring = &card->ring[SLIRP_RING_TO_VMM];
+	eventfd_t rung;
 
-	if (events & POLLOUT)
-		send_waiting(card);
-	if (events & POLLIN)
-		alive = receive(card);
-	else if (events & (POLLHUP | POLLERR))
-		alive = false;
+	if (!poll_failed && card->poll_index >= 0 && set->fds[card->poll_index].revents)
+		eventfd_read(card->fds[SLIRP_FD_HELPER_BELL], &rung);
+	send_waiting(card);
+	receive(card);
 	if (card->host_is_polled)
 		slirp_pollfds_poll(card->slirp, poll_failed, get_events, (void *)(uintptr_t)set);
 	run_timers(card);
-	send_gathered(card);
-	return alive;
+	frame_ring_publish(ring);
+	card->unpublished = 0;
+	return !ring->broken && !card->ring[SLIRP_RING_TO_HELPER].broken;
 }
 
 /* --- birth and death --- */
@@ -400,21 +359,33 @@ static int add_forwards(struct card *card, const struct slirp_request *request,
 	return 0;
 }
 
-struct card *card_create(int socket_fd, const struct slirp_request *request, struct room *room,
+static int start(struct card *card, const struct slirp_request *request, struct slirp_reply *reply)
+{
+	int error = frame_ring_map(card->fds[SLIRP_FD_RINGS], card->fds[SLIRP_FD_VMM_BELL],
+				   card->ring, &card->mapping);
+
+	*reply = (struct slirp_reply){error ? -error : ENOMEM, -1};
+	if (error)
+		return -1;
+	card->slirp = start_slirp(card, request->mtu);
+	return card->slirp ? add_forwards(card, request, reply) : -1;
+}
+
+struct card *card_create(const int fds[SLIRP_FDS], const struct slirp_request *request,
 			 struct slirp_reply *reply)
 {
 	struct card *card = calloc(1, sizeof(*card));
 
 	*reply = (struct slirp_reply){ENOMEM, -1};
 	if (!card) {
-		close(socket_fd);
+		for (unsigned i = 0; i < SLIRP_FDS; i++)
+			close(fds[i]);
 		return NULL;
 	}
-	card->fd = socket_fd;
-	card->room = room;
+	memcpy(card->fds, fds, sizeof(card->fds));
+	card->number = request->card;
 	card->waiting_end = &card->waiting;
-	card->slirp = start_slirp(card, request->mtu);
-	if (!card->slirp || add_forwards(card, request, reply)) {
+	if (start(card, request, reply)) {
 		card_destroy(card);
 		return NULL;
 	}
@@ -422,10 +393,13 @@ struct card *card_create(int socket_fd, const struct slirp_request *request, str
 	return card;
 }
 
+unsigned card_number(const struct card *card)
+{
+	return card->number;
+}
+
 void card_destroy(struct card *card)
 {
-	card->room->send_count = 0;
-	card->room->send_bytes = 0;
 	if (card->slirp)
 		slirp_cleanup(card->slirp);
 	while (card->waiting) {
@@ -434,6 +408,8 @@ void card_destroy(struct card *card)
 		free(card->waiting);
 		card->waiting = next;
 	}
-	close(card->fd);
+	frame_ring_unmap(card->mapping);
+	for (unsigned i = 0; i < SLIRP_FDS; i++)
+		close(card->fds[i]);
 	free(card);
 }

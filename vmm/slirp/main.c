@@ -17,22 +17,20 @@
 
 #include "slirp/card.h"
 #include "slirp/protocol.h"
-#include "slirp/room.h"
 
 #define CARDS_MAX 32
 
 struct helper {
-	struct room *room;
 	struct poll_set set;
 	struct card *card[CARDS_MAX];
 	unsigned card_count;
 };
 
-/* One request and its descriptor: 0; 1: end of file; -1: not one. */
-static int read_request(struct slirp_request *request, int *fd)
+/* One request, and descriptors if there are any: 0; 1: end of file; -1: not one. */
+static int read_request(struct slirp_request *request, int fds[SLIRP_FDS])
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(SLIRP_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = {0};
 	struct iovec iov = {request, sizeof(*request)};
@@ -45,42 +43,56 @@ static int read_request(struct slirp_request *request, int *fd)
 
 	if (len <= 0)
 		return len == 0 ? 1 : -1;
-	if (len != sizeof(*request) || !first || first->cmsg_type != SCM_RIGHTS)
+	if (first && first->cmsg_type == SCM_RIGHTS &&
+	    first->cmsg_len == CMSG_LEN(SLIRP_FDS * sizeof(int)))
+		memcpy(fds, CMSG_DATA(first), SLIRP_FDS * sizeof(int));
+	else if (request->what == SLIRP_ADD)
 		return -1;
-	memcpy(fd, CMSG_DATA(first), sizeof(*fd));
-	return 0;
+	return len == sizeof(*request) ? 0 : -1;
 }
 
-/* false: the VMM is gone. */
+static void remove_card(struct helper *helper, unsigned index)
+{
+	card_destroy(helper->card[index]);
+	helper->card[index] = helper->card[--helper->card_count];
+}
+
+static bool add_card(struct helper *helper, const struct slirp_request *request,
+		     const int fds[SLIRP_FDS])
+{
+	struct slirp_reply reply = {ENOSPC, -1};
+	struct card *card = NULL;
+
+	if (helper->card_count < CARDS_MAX)
+		card = card_create(fds, request, &reply);
+	if (card)
+		helper->card[helper->card_count++] = card;
+	return send(SLIRP_CONTROL_FD, &reply, sizeof(reply), MSG_NOSIGNAL) == sizeof(reply);
+}
+
+/* false: the VMM is gone, or makes no sense. */
 static bool serve_request(struct helper *helper)
 {
-	struct slirp_reply reply = {EINVAL, -1};
-	struct slirp_request request;
-	int fd, kind = read_request(&request, &fd);
+	struct slirp_request request = {0};
+	int fds[SLIRP_FDS];
 
-	if (kind == 1)
+	if (read_request(&request, fds))
 		return false;
-	if (kind == 0 && helper->card_count < CARDS_MAX) {
-		struct card *card = card_create(fd, &request, helper->room, &reply);
-
-		if (card)
-			helper->card[helper->card_count++] = card;
-	} else if (kind == 0) {
-		reply.error = ENOSPC;
-		close(fd);
-	}
-	return send(SLIRP_CONTROL_FD, &reply, sizeof(reply), MSG_NOSIGNAL) == sizeof(reply);
+	if (request.what == SLIRP_ADD)
+		return add_card(helper, &request, fds);
+	for (unsigned i = 0; i < helper->card_count; i++)
+		if (card_number(helper->card[i]) == request.card)
+			remove_card(helper, i);
+	return true;
 }
 
 static void run_cards(struct helper *helper, bool poll_failed)
 {
 	for (unsigned i = 0; i < helper->card_count;) {
-		if (card_run(helper->card[i], &helper->set, poll_failed)) {
+		if (card_run(helper->card[i], &helper->set, poll_failed))
 			i++;
-			continue;
-		}
-		card_destroy(helper->card[i]);
-		helper->card[i] = helper->card[--helper->card_count];
+		else
+			remove_card(helper, i);
 	}
 }
 
@@ -94,12 +106,8 @@ static bool step(struct helper *helper)
 		return false;
 	for (unsigned i = 0; i < helper->card_count; i++)
 		card_prepare(helper->card[i], &helper->set, &timeout_ms);
-	if (helper->room->used && timeout_ms > 1000)
-		timeout_ms = 1000;
 	count = poll(helper->set.fds, helper->set.count,
 		     timeout_ms > INT_MAX ? -1 : (int)timeout_ms);
-	if (count == 0)
-		room_shrink(helper->room);
 	run_cards(helper, count < 0);
 	return count <= 0 || !helper->set.fds[0].revents || serve_request(helper);
 }
@@ -130,8 +138,6 @@ int main(void)
 		return 2;
 	}
 	settle();
-	if (room_create(&helper.room))
-		return 1;
 	while (step(&helper))
 		;
 	return 0;

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # setup-build, setup-run, setup-test, setup-check: install packages.  bench-boot: figures of booting Linux.
+# bench-virtio: figures of disks and network cards.
 
-.PHONY: setup-build setup-run setup-test setup-check bench-boot
+.PHONY: setup-build setup-run setup-test setup-check bench-boot bench-virtio
 setup-build setup-run setup-test setup-check: setup-%:
 	@scripts/setup $*
 
 # BENCH="--runs 5 --hist": more options
-bench-boot:
+bench-boot bench-virtio: bench-%:
 	@scripts/setup test
-	$(Q)$(MAKE) -s $(B)/vitrine
-	@tests/bench/bench-boot --vitrine $(B)/vitrine $(BENCH)
+	$(Q)$(MAKE) -s $(B)/vitrine $(B)/vitrine-slirp
+	@tests/bench/bench-$* --vitrine $(B)/vitrine $(BENCH)

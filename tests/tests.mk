@@ -2,6 +2,7 @@
 # make test        set up, build, and pass everything but the VT-x sandbox
 # make unit        cmocka programs of tests/unit, no KVM needed (SAN=1: under ASan and UBSan)
 # make test-kvm    guest cases on /dev/kvm      make test-svm, test-vtx   … in the sandboxes
+# make bench-queue instructions that a virtqueue costs the device
 # make check       formatting, static analysis, headers that stand alone
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -26,7 +27,7 @@ linux:
 	@tests/guest/linux/make-images
 
 # Programs that print "ok NAME" and "not ok NAME" lines, with their arguments.
-TEST_SCRIPTS := tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
+TEST_SCRIPTS := tests/guest/run-durability tests/guest/run-leaks tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
 	tests/sandbox/test-runner 'tests/sandbox/test-sandbox svm' tests/sandbox/test-linux-guest
 VTX_SCRIPTS := 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
 
@@ -44,5 +45,20 @@ test-svm: all linux
 
 test-vtx: all linux
 	@tests/run vtx script $(VTX_SCRIPTS)
+
+$(B)/tests/bench/queue-cost: $(B)/obj/tests/bench/queue-cost.o $(B)/libvitrine.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-queue
+bench-queue: $(B)/tests/bench/queue-cost
+	@$<
+
+# Carries frames between two network back ends: what they cost without a VM (docs/network.md).
+$(B)/bench/net-pump: $(B)/obj/tests/bench/net-pump.o $(B)/libvitrine.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
 
 -include tests/fuzz/fuzz.mk

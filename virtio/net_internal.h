@@ -10,6 +10,7 @@
 
 #include "backend/net.h"
 #include "loop/loop_thread.h"
+#include "virtio/batching.h"
 #include "virtio/net.h"
 #include "virtio/vhost_net.h"
 #include "virtio_net.h"
@@ -27,6 +28,7 @@ struct vnet_send {
 	struct vnet *net;
 	struct virtio_queue *queue;
 	unsigned pair;
+	struct batching batching;
 	unsigned first, count; /* popped, not yet taken by the back end */
 	struct virtq_chain chain[VNET_BATCH];
 	struct net_frame frame[VNET_BATCH];

@@ -116,17 +116,20 @@ void vnet_send(struct vnet_send *send)
 {
 	struct virtq *ring = send->queue->ring;
 	bool ok = hand_over(send);
+	unsigned frames = 0;
 
 	while (ok) {
 		virtq_disable_kicks(ring);
 		do {
 			ok = gather(send);
+			frames += send->count;
 			ok &= hand_over(send);
 			virtio_queue_publish(send->queue);
 		} while (ok && virtq_has_work(ring));
 		if (!ok || !virtq_enable_kicks(ring))
 			break;
 	}
+	batching_update(&send->batching, frames);
 }
 
 void vnet_send_forget(struct vnet_send *send)

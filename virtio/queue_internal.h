@@ -105,12 +105,14 @@ static inline uint16_t ring_load_ordered(const uint16_t *field)
 	return atomic_load_explicit((const _Atomic uint16_t *)field, memory_order_seq_cst);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the atomic behind the cast is written */
 static inline void ring_store(uint16_t *field, uint16_t value)
 {
 	atomic_store_explicit((_Atomic uint16_t *)field, value, memory_order_relaxed);
 }
 
-/* Visible to the other side before any later ring_load_ordered() is done: a full barrier. */
+/* Visible to the other side before any later ring_load_ordered() is done: a full barrier.
+ * NOLINTNEXTLINE(readability-non-const-parameter) */
 static inline void ring_store_ordered(uint16_t *field, uint16_t value)
 {
 	atomic_store_explicit((_Atomic uint16_t *)field, value, memory_order_seq_cst);

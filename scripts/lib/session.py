@@ -15,6 +15,7 @@ import threading
 import time
 import tty
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from . import level1
 from .common import Failure
@@ -36,7 +37,7 @@ class Job:
     memory_mb: int = 2048
     cpus: int = 1
     timeout_s: float = 0                         # 0: none; with icount: of each try
-    quiet_s: float = 0                           # 0: none; so long without output is a hang
+    quiet_cpu_s: float = 0                       # 0: none; so much work without output is a hang
     interactive: bool = False
     verbose: bool = False
     icount: bool = False
@@ -97,6 +98,15 @@ def _terminal_size():
         return 24, 80
 
 
+def _cpu_seconds(pid):
+    """What a process has used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Conversation:
     """Frames from the agent, input to it, and the console of level 1 beside it."""
 
@@ -108,6 +118,7 @@ class Conversation:
         self.buffer = bytearray()
         self.status = None
         self.file = None
+        self.cpu_s_at_output = 0
         self.destinations = dict(job.outputs)
 
     def hold(self, engine, kernel, initrd, folder, attempt):
@@ -139,20 +150,24 @@ class Conversation:
         self.selector.register(process.stdout, selectors.EVENT_READ)
         while self.status is None:
             left_s = None if self.deadline is None else self.deadline - time.monotonic()
-            if left_s is not None and left_s <= 0:
+            if left_s is not None and left_s <= 0 or self._is_stuck(process):
                 raise TimeoutError
-            for key, _ in self.selector.select(left_s):
+            for key, _ in self.selector.select(1 if self.job.quiet_cpu_s else left_s):
                 if key.fd == 0:
                     self._send_input(process.stdin)
                 else:
                     self._receive(process)
 
+    def _is_stuck(self, process):
+        """However busy this machine is: the outer machine has worked for long, and said nothing."""
+        limit_s = self.job.quiet_cpu_s
+        return limit_s and _cpu_seconds(process.pid) - self.cpu_s_at_output > limit_s
+
     def _receive(self, process):
         data = os.read(process.stdout.fileno(), 65536)
         if not data:
             raise Ended
-        if self.job.quiet_s:
-            self.deadline = time.monotonic() + self.job.quiet_s
+        self.cpu_s_at_output = _cpu_seconds(process.pid)
         self.buffer += data
         while len(self.buffer) >= 5:
             kind, length = struct.unpack_from("<cI", self.buffer)

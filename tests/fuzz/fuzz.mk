@@ -45,7 +45,7 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 
 # make fuzz-nic   the network cards; run build/fuzz/fuzz_e1000, build/fuzz/fuzz_ne2000 -max_total_time=600
 FUZZ_NIC_SRC := vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/kvm/gmem.c vmm/dev/pci_host.c \
-	vmm/dev/inet_sum.c
+	vmm/dev/inet_sum.c vmm/dev/nic.c
 FUZZ_NIC_HDR := $(wildcard vmm/dev/*.h tests/unit/*fake.h tests/unit/e1000_fixture.h)
 
 .PHONY: fuzz-nic
@@ -89,7 +89,7 @@ build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wi
 
 # make fuzz-net   the same over frames from other VMs; run build/fuzz/fuzz_net -max_len=8192 -max_total_time=600
 FUZZ_NET_SRC := tests/fuzz/fuzz_net.c $(wildcard vmm/backend/net*.c) vmm/cmd/net_options.c \
-	vmm/cmd/keyvals.c vmm/cmd/paths.c vmm/loop/loop.c
+	vmm/cmd/keyvals.c vmm/cmd/paths.c vmm/loop/loop.c vmm/slirp/frame_ring.c
 
 .PHONY: fuzz-net
 fuzz-net: build/fuzz/fuzz_net

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Frames from another VM: headers and frames into the checks and the software offloads, whole
- * conversations into a port of a switch, and the words of --net.
+ * conversations into a port of a switch, the ring of a helper gone wrong, and the words of --net.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "backend/net_hostfwd.h"
 #include "backend/net_segment.h"
 #include "cmd/net_options.h"
+#include "slirp/frame_ring.h"
 
 #define HEADER_BYTES sizeof(struct virtio_net_hdr_v1)
 #define ALL_OFFLOADS (NET_OFFLOAD_CSUM | NET_OFFLOAD_TSO4 | NET_OFFLOAD_TSO6 | NET_OFFLOAD_TSO_ECN)
@@ -170,6 +171,55 @@ static void converse(const uint8_t *data, size_t size)
 	take_all(choice);
 }
 
+/* A segment to be cut, with some bytes changed: three of the input each, where and to what. */
+static void check_near_tcp(const uint8_t *data, size_t size)
+{
+	static const struct virtio_net_hdr_v1 header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+							.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+							.gso_size = 100,
+							.hdr_len = 54,
+							.csum_start = 34,
+							.csum_offset = 16};
+	uint8_t frame[HEADER_BYTES + 700] = {0};
+	bool is_ipv6 = data[0] & 1;
+
+	memcpy(frame, &header, HEADER_BYTES);
+	frame[1] = is_ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+	frame[HEADER_BYTES + 12] = is_ipv6 ? 0x86 : 0x08;
+	frame[HEADER_BYTES + 13] = is_ipv6 ? 0xdd : 0x00;
+	frame[HEADER_BYTES + 14] = is_ipv6 ? 0x60 : 0x45;
+	frame[HEADER_BYTES + (is_ipv6 ? 20 : 23)] = 6;
+	frame[HEADER_BYTES + (is_ipv6 ? 66 : 46)] = 5 << 4;
+	for (size_t at = 1; at + 3 <= size; at += 3)
+		frame[(data[at] | data[at + 1] << 8) % sizeof(frame)] = data[at + 2];
+	check_offloads(frame, HEADER_BYTES + (data[0] >> 1) * 5 % 700);
+}
+
+/* A helper that was taken over writes what it likes into the ring: positions first, then records. */
+static void read_ring(const uint8_t *data, size_t size)
+{
+	int fd = frame_ring_create_pair();
+	struct frame_ring rings[2];
+	uint32_t len_bytes;
+	uint8_t *frame;
+	void *mapping;
+
+	MUST(frame_ring_map(fd, -1, rings, &mapping) == 0);
+	memcpy(mapping, data, size < 8 ? size : 8);
+	if (size > 8)
+		memcpy((uint8_t *)mapping + 4096, data + 8,
+		       size - 8 < FRAME_RING_BYTES ? size - 8 : FRAME_RING_BYTES);
+	for (unsigned i = 0; (frame = frame_ring_peek(&rings[0], &len_bytes)) != NULL; i++) {
+		MUST(i <= FRAME_RING_BYTES / 8);
+		MUST(frame >= (uint8_t *)mapping + 4096 &&
+		     frame + len_bytes <= (uint8_t *)mapping + 4096 + FRAME_RING_BYTES);
+		frame_ring_drop(&rings[0]);
+		frame_ring_release(&rings[0]);
+	}
+	frame_ring_unmap(mapping);
+	close(fd);
+}
+
 static void parse_words(const uint8_t *data, size_t size)
 {
 	struct net_card_options options;
@@ -188,12 +238,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	switch (data[0] % 3) {
+	switch (data[0] % 5) {
 	case 0:
 		if (size > HEADER_BYTES + 1)
 			check_offloads(data + 1, size - 1);
 		break;
 	case 1: converse(data + 1, size - 1); break;
+	case 2: check_near_tcp(data + 1, size - 1); break;
+	case 3: read_ring(data + 1, size - 1); break;
 	default: parse_words(data + 1, size - 1); break;
 	}
 	return 0;

@@ -470,6 +470,30 @@ static void test_waits_for_room(void **state)
 	loop_destroy(sender.loop);
 }
 
+/* A helper that dies with its ring full: the sender is called, and what it sends is lost. */
+static void test_helper_dies_full(void **state)
+{
+	static struct sender sender;
+	struct net_options options = user_options();
+	static uint8_t data[1400];
+
+	(void)state;
+	sender.net = open_user(&options);
+	assert_int_equal(loop_create(&sender.loop), 0);
+	frame_make_udp(&sender.frame, frame_broadcast, mac, GUEST, GATEWAY, 1234, 9, data,
+		       sizeof(data));
+	assert_int_equal(net_listen(sender.net, 0, sender.loop, nothing_to_do, send_more, &sender),
+			 0);
+	kill(find_child(), SIGSTOP);
+	send_more(&sender);
+	assert_int_equal(sender.stalls, 1);
+	kill(find_child(), SIGKILL);
+	assert_int_equal(loop_run(sender.loop), 0);
+	assert_int_equal(sender.sent, 3000);
+	net_close(sender.net);
+	loop_destroy(sender.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_helper_dies),
 		cmocka_unit_test(test_vmm_dies),
 		cmocka_unit_test(test_waits_for_room),
+		cmocka_unit_test(test_helper_dies_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

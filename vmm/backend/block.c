@@ -55,6 +55,7 @@ int block_open(const struct block_options *options, struct block **out, char *er
 	block->cache = options->snapshot ? BLOCK_CACHE_WRITEBACK : options->cache;
 	block->aio = options->aio;
 	block->read_only = options->read_only;
+	block->is_rotational = options->seek_hdd;
 	pthread_mutex_init(&block->lock, NULL);
 	block->path = strdup(options->path);
 	error = block->path ? block_image_open(block, options, err, err_size) : -ENOMEM;

@@ -69,5 +69,7 @@ uint64_t block_hdd_serve_ns(struct block_hdd *hdd, uint64_t offset_bytes, uint64
 	ns += passing_ns(end_bytes) - passing_ns(offset_bytes);
 	hdd->clock_ns += ns;
 	hdd->track = end_bytes / BLOCK_HDD_TRACK_BYTES;
+	if (hdd->track == hdd->track_count)
+		hdd->track--;
 	return ns;
 }

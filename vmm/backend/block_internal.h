@@ -40,6 +40,7 @@ struct block {
 	enum block_cache cache;
 	enum block_aio aio;
 	bool is_device;
+	bool in_memory; /* on tmpfs or ramfs: nothing ever waits for a device */
 	bool is_rotational;
 	bool read_only;
 	uint32_t physical_sector_bytes;

@@ -65,7 +65,7 @@ static uint64_t take(struct limit *limit, uint64_t now_ns, uint64_t units)
 {
 	uint64_t full_ns = limit->full_ns > now_ns ? limit->full_ns : now_ns;
 
-	if (!limit->per_s)
+	if (!limit->per_s || !units)
 		return now_ns;
 	limit->full_ns = full_ns + (uint64_t)((unsigned __int128)units * SECOND_NS / limit->per_s);
 	return full_ns > now_ns + BURST_NS ? full_ns - BURST_NS : now_ns;

@@ -72,7 +72,7 @@ bool net_frame_fill(struct net_frame *frame, const void *header, const void *byt
 
 static bool header_is_sound(const struct net_frame *frame, size_t len_bytes, unsigned offloads)
 {
-	struct virtio_net_hdr_v1 header;
+	struct virtio_net_hdr_v1 header = {0};
 
 	return net_frame_peek(frame, &header, sizeof(header)) &&
 	       net_header_is_sound(&header, len_bytes - sizeof(header)) &&

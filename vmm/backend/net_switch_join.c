@@ -71,6 +71,7 @@ static int make_folder(const char *name, struct switch_seat *seat)
 		len = snprintf(base, sizeof(base), "%s/vitrine", runtime);
 	else
 		len = snprintf(base, sizeof(base), "/tmp/vitrine-%u", geteuid());
+	snprintf(seat->folder, sizeof(seat->folder), "%s", base); /* for a message */
 	if (len >= (int)sizeof(base))
 		return -ENAMETOOLONG;
 	error = make_private_folder(base);
@@ -206,8 +207,7 @@ int switch_join(const char *name, struct switch_seat *seat, char *err, size_t er
 			close(seat->folder_fd);
 	}
 	if (error)
-		snprintf(err, err_size, "--net switch:%s: %s: %s", name,
-			 seat->folder[0] ? seat->folder : "$XDG_RUNTIME_DIR",
+		snprintf(err, err_size, "--net switch:%s: %s: %s", name, seat->folder,
 			 error == -EPERM ? "is not a folder of yours alone (mode 0700); remove it"
 					 : strerror(-error));
 	return error;

@@ -4,19 +4,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/net_header.h"
+#include "backend/net_helper.h"
 #include "backend/net_hostfwd.h"
 #include "backend/net_kinds.h"
 #include "backend/net_socket.h"
@@ -24,17 +21,9 @@
 #include "slirp/frame_ring.h"
 #include "slirp/protocol.h"
 
+#define ETHERNET_HEADER_BYTES 14
 #define MTU_DEFAULT \
 	32768 /* two segments fit the 64 KiB window that libslirp offers: one is on its way */
-#define REPLY_TIMEOUT_S 20
-
-/* The helper process; alive as long as one card uses it. */
-struct net_helper {
-	int control_fd;
-	pid_t pid;
-	unsigned users;
-	unsigned next_card;
-};
 
 struct user {
 	struct net_helper *helper;
@@ -44,87 +33,6 @@ struct user {
 	struct frame_ring ring[2];
 	void *mapping;
 };
-
-static int spawn_helper(struct net_helper *helper, const char *path, int control_end)
-{
-	char *const argv[] = {"vitrine-slirp", NULL}, *const no_environment[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int error;
-
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	error = posix_spawn_file_actions_adddup2(&actions, control_end, SLIRP_CONTROL_FD);
-	if (!error)
-		error = posix_spawn(&helper->pid, path, &actions, &attributes, argv,
-				    no_environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return -error;
-}
-
-static void release_helper(struct net_helper *helper)
-{
-	if (--helper->users)
-		return;
-	close(helper->control_fd);
-	/* It keeps nothing that would be worth a farewell. */
-	kill(helper->pid, SIGKILL);
-	waitpid(helper->pid, NULL, 0);
-	free(helper);
-}
-
-static int start_helper(const char *path, struct net_helper **out, char *err, size_t err_size)
-{
-	struct timeval patience = {.tv_sec = REPLY_TIMEOUT_S};
-	struct net_helper *helper = calloc(1, sizeof(*helper));
-	int ends[2], error;
-
-	if (!helper)
-		return -ENOMEM;
-	helper->users = 1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
-		free(helper);
-		return -errno;
-	}
-	helper->control_fd = ends[0];
-	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	error = spawn_helper(helper, path, ends[1]);
-	close(ends[1]);
-	if (error) {
-		snprintf(err, err_size, "--net user: can't start %s: %s", path, strerror(-error));
-		close(helper->control_fd);
-		free(helper);
-		return error;
-	}
-	*out = helper;
-	return 0;
-}
-
-static int send_request(int control_fd, const struct slirp_request *request,
-			const int fds[SLIRP_FDS])
-{
-	union {
-		char bytes[CMSG_SPACE(SLIRP_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)request, sizeof(*request)};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(SLIRP_FDS * sizeof(int));
-	memcpy(CMSG_DATA(rights), fds, SLIRP_FDS * sizeof(int));
-	return sendmsg(control_fd, &message, MSG_NOSIGNAL) == sizeof(*request) ? 0 : -EPIPE;
-}
 
 /* Why the helper refused, as the one line that the user sees. */
 static void explain(const struct slirp_reply *reply, const struct net_options *options,
@@ -153,15 +61,14 @@ static void explain(const struct slirp_reply *reply, const struct net_options *o
 static int add_card(struct user *user, const struct net_options *options,
 		    const struct slirp_request *request, char *err, size_t err_size)
 {
-	int control_fd = user->helper->control_fd;
 	struct slirp_reply reply;
-	int error = send_request(control_fd, request, user->fds);
+	int error = net_helper_add_card(user->helper, request, user->fds, &reply);
 
-	if (error || recv(control_fd, &reply, sizeof(reply), 0) != sizeof(reply)) {
+	if (error) {
 		snprintf(err, err_size,
 			 "--net user: vitrine-slirp did not start; is the package libslirp0 "
 			 "installed?");
-		return -EPIPE;
+		return error;
 	}
 	if (reply.error)
 		explain(&reply, options, request, err, err_size);
@@ -238,10 +145,14 @@ static int user_receive(struct net *net, unsigned pair, struct net_frame *frame,
 {
 	struct user *user = net->state;
 	struct frame_ring *ring = &user->ring[SLIRP_RING_TO_VMM];
+	struct virtio_net_hdr_v1 header = {0};
 	unsigned received = 0;
 	uint32_t len_bytes;
 
 	(void)pair;
+	/* libslirp's frames never came over a wire: a guest that wants to know hears that they are good. */
+	if (net->offloads & NET_OFFLOAD_CSUM)
+		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	while (received < count) {
 		const uint8_t *record = frame_ring_peek(ring, &len_bytes);
 
@@ -249,32 +160,13 @@ static int user_receive(struct net *net, unsigned pair, struct net_frame *frame,
 			break;
 		if (!record)
 			continue;
-		if (len_bytes > NET_HEADER_BYTES &&
-		    net_frame_fill(&frame[received], record, record + NET_HEADER_BYTES,
-				   len_bytes - NET_HEADER_BYTES))
+		if (len_bytes >= ETHERNET_HEADER_BYTES &&
+		    net_frame_fill(&frame[received], &header, record, len_bytes))
 			received++;
 		frame_ring_drop(ring);
 	}
 	frame_ring_release(ring);
 	return received ? (int)received : -EAGAIN;
-}
-
-/* libslirp's frames never came over a wire: with checksum offload they are marked as checked. */
-static int user_set_offloads(struct net *net, unsigned offloads)
-{
-	struct user *user = net->state;
-	struct frame_ring *ring = &user->ring[SLIRP_RING_TO_HELPER];
-	uint8_t *record = frame_ring_reserve(ring, NET_HEADER_BYTES);
-	struct virtio_net_hdr_v1 header = {0};
-
-	if (!record)
-		return net_link_is_up(net) ? -EAGAIN : 0;
-	if (offloads & NET_OFFLOAD_CSUM)
-		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	memcpy(record, &header, sizeof(header));
-	frame_ring_commit(ring, sizeof(header));
-	frame_ring_publish(ring);
-	return 0;
 }
 
 /* --- the helper's death --- */
@@ -293,6 +185,7 @@ static void life_event(void *ctx, uint32_t events)
 
 	(void)events;
 	user_hung_up(net);
+	net_tell_room(net); /* what waits for room can go: it is lost */
 	loop_modify_fd(net->port[0].loop, user->life_fd, 0);
 }
 
@@ -321,16 +214,15 @@ static void free_user(struct user *user)
 	if (user->life_fd >= 0)
 		close(user->life_fd);
 	if (user->helper)
-		release_helper(user->helper);
+		net_helper_release(user->helper);
 	free(user);
 }
 
 static void user_close(struct net *net)
 {
 	struct user *user = net->state;
-	struct slirp_request request = {.what = SLIRP_REMOVE, .card = user->card};
 
-	send(user->helper->control_fd, &request, sizeof(request), MSG_NOSIGNAL);
+	net_helper_remove_card(user->helper, user->card);
 	free_user(user);
 }
 
@@ -338,7 +230,6 @@ static const struct net_kind_ops user_ops = {
 	.close = user_close,
 	.send = user_send,
 	.receive = user_receive,
-	.set_offloads = user_set_offloads,
 	.listen = user_listen,
 	.unlisten = user_unlisten,
 };
@@ -349,11 +240,10 @@ static int find_helper(struct user *user, const struct net_options *options, cha
 	if (options->with && options->with->ops == &user_ops) {
 		const struct user *other = options->with->state;
 
-		user->helper = other->helper;
-		user->helper->users++;
+		user->helper = net_helper_share(other->helper);
 		return 0;
 	}
-	return start_helper(options->helper, &user->helper, err, err_size);
+	return net_helper_start(options->helper, &user->helper, err, err_size);
 }
 
 static int make_rings(struct user *user)
@@ -363,9 +253,9 @@ static int make_rings(struct user *user)
 	user->fds[SLIRP_FD_RINGS] = frame_ring_create_pair();
 	user->fds[SLIRP_FD_HELPER_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	user->fds[SLIRP_FD_VMM_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	user->life_fd = fcntl(user->helper->control_fd, F_DUPFD_CLOEXEC, 0);
+	user->life_fd = net_helper_life_fd(user->helper);
 	for (unsigned i = 0; i < SLIRP_FDS; i++)
-		if (user->fds[i] < 0)
+		if (user->fds[i] < 0 || user->life_fd < 0)
 			return -EMFILE;
 	error = frame_ring_map(user->fds[SLIRP_FD_RINGS], user->fds[SLIRP_FD_HELPER_BELL],
 			       user->ring, &user->mapping);
@@ -388,7 +278,7 @@ static int connect_user(struct user *user, const struct net_options *options, ui
 		snprintf(err, err_size, "--net user: %s", strerror(-error));
 		return error;
 	}
-	user->card = request.card = user->helper->next_card++;
+	user->card = request.card = net_helper_new_card(user->helper);
 	*mtu = (uint16_t)request.mtu;
 	return add_card(user, options, &request, err, err_size);
 }

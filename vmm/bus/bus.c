@@ -109,6 +109,19 @@ const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64
 	return window;
 }
 
+/* The device's lock, unless it takes locks itself. */
+static void enter(struct device *dev)
+{
+	if (!dev->ops->unlocked)
+		pthread_mutex_lock(&dev->lock);
+}
+
+static void leave(struct device *dev)
+{
+	if (!dev->ops->unlocked)
+		pthread_mutex_unlock(&dev->lock);
+}
+
 const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, uint64_t addr,
 					 unsigned width, void *data, unsigned count)
 {
@@ -116,13 +129,14 @@ const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, 
 	const struct device_ops *ops = window ? window->dev->ops : NULL;
 	bool served;
 
-	if (!ops || ops->unlocked || !ops->read_string)
+	if (!ops || !ops->read_string)
 		return NULL;
-	pthread_mutex_lock(&window->dev->lock);
+	enter(window->dev);
 	served = ops->read_string(window->dev, window->region, addr - window->base, width, data,
 				  count);
-	window->reads += served ? count : 0;
-	pthread_mutex_unlock(&window->dev->lock);
+	if (served)
+		__atomic_fetch_add(&window->reads, count, __ATOMIC_RELAXED);
+	leave(window->dev);
 	return served ? window : NULL;
 }
 
@@ -133,12 +147,13 @@ const struct bus_window *bus_write_string(struct bus *bus, enum bus_space space,
 	const struct device_ops *ops = window ? window->dev->ops : NULL;
 	bool served;
 
-	if (!ops || ops->unlocked || !ops->write_string)
+	if (!ops || !ops->write_string)
 		return NULL;
-	pthread_mutex_lock(&window->dev->lock);
+	enter(window->dev);
 	served = ops->write_string(window->dev, window->region, addr - window->base, width, data,
 				   count);
-	window->writes += served ? count : 0;
-	pthread_mutex_unlock(&window->dev->lock);
+	if (served)
+		__atomic_fetch_add(&window->writes, count, __ATOMIC_RELAXED);
+	leave(window->dev);
 	return served ? window : NULL;
 }

@@ -36,6 +36,13 @@ struct wiring {
 	 * Page-aligned. Lasts as long as the VM. */
 	int (*add_readonly_memory)(void *kvm, uint64_t gpa, void *hva, size_t size_bytes);
 
+	/* Guest writes to these ports cost no exit to userspace and come later: in their order, before whatever
+	 * exit the same vCPU has next, and with flush_deferred(). For registers whose writes have no effect
+	 * before another register is used. -ENOTSUP: this KVM can't; then all is as ever. */
+	int (*add_deferred)(void *kvm, uint16_t port, unsigned count);
+	int (*remove_deferred)(void *kvm, uint16_t port, unsigned count);
+	void (*flush_deferred)(void *kvm); /* no device's lock held */
+
 	void *kvm;
 };
 

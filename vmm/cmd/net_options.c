@@ -98,7 +98,7 @@ static bool looks_like_mac(const char *value)
 {
 	unsigned at = 0;
 
-	for (; value[at] && at < 17; at++)
+	for (; at < 17 && value[at]; at++)
 		if (at % 3 == 2 ? value[at] != ':' : !isxdigit((unsigned char)value[at]))
 			return false;
 	return at == 17 && !value[17];
@@ -251,9 +251,10 @@ static int parse_words(const struct parse *parse)
 int net_card_options_parse(const char *text, struct net_card_options *options, char *err,
 			   size_t err_size)
 {
-	struct parse parse = {options, text, err, err_size};
+	struct parse parse = {.options = options, .text = text, .err_size = err_size};
 	int error;
 
+	parse.err = err;
 	*options = (struct net_card_options){.backend.queue_pairs = 1, .words = strdup(text)};
 	if (!options->words)
 		return -ENOMEM;

@@ -255,6 +255,11 @@ static int e1000_realize(struct device *dev, const struct device_setup *setup)
 	return err;
 }
 
+static bool queue(struct device *dev, unsigned index, struct queue_counters *out)
+{
+	return nic_queue_counters(&((struct e1000 *)dev)->counters, index, out);
+}
+
 const struct nic_counters *e1000_counters(const struct device *dev)
 {
 	return &((const struct e1000 *)dev)->counters;
@@ -277,4 +282,5 @@ const struct device_ops e1000_ops = {
 	.write = e1000_write,
 	.register_name = register_name,
 	.destroy = e1000_destroy,
+	.queue = queue,
 };

@@ -23,7 +23,19 @@
 
 #define BM_WINDOW_BYTES 16
 
+static void bar_moved(struct pci_function *fn, unsigned bar, uint64_t old_base, uint64_t base)
+{
+	struct ide *ide = (struct ide *)fn;
+
+	(void)bar;
+	(void)old_base;
+	for (unsigned i = 0; i < IDE_CHANNELS; i++)
+		ide_shortcuts_move(&ide->channel[i],
+				   (uint16_t)(base ? base + i * BM_CHANNEL_BYTES : 0));
+}
+
 static const struct pci_function_ops function_ops = {
+	.bar_moved = bar_moved,
 	.vendor = 0x8086,
 	.device = 0x7010,
 	/* IDE, both channels in compatibility mode and nothing else, with a bus master */
@@ -256,6 +268,7 @@ static int realize(struct device *dev, const struct device_setup *setup)
 		ide->channel[i].ide = ide;
 		ide->channel[i].index = i;
 		ide->channel[i].irq_fd = -1;
+		ide->channel[i].bm.doorbell[0].fd = ide->channel[i].bm.doorbell[1].fd = -1;
 	}
 	realize_function(ide);
 	err = realize_channel(ide, 0, setup);

@@ -207,7 +207,9 @@ static void send_buffer(struct ide_channel *ch)
 void ide_dma_start(struct ide_channel *ch)
 {
 	ch->job.waits_for_master = !(ch->bm.command & BM_COMMAND_START);
-	if (!ch->job.waits_for_master)
+	if (ch->job.waits_for_master)
+		ide_shortcuts_expect_write(ch->ide);
+	else
 		ide_work_queue(ch, ch->job.from_buffer ? send_buffer : transfer_step);
 }
 
@@ -223,6 +225,8 @@ void ide_dma_send(struct ide_channel *ch, uint32_t bytes)
 
 uint8_t ide_bm_read(struct ide_channel *ch, unsigned offset)
 {
+	if (ch->job.waits_for_master)
+		ide_shortcuts_catch_up(ch);
 	switch (offset) {
 	case BM_COMMAND: return ch->bm.command;
 	case BM_STATUS: return ch->bm.status;
@@ -259,7 +263,10 @@ void ide_bm_write(struct ide_channel *ch, unsigned offset, uint8_t value)
 	unsigned shift = (offset - BM_PRD_TABLE) * 8;
 
 	switch (offset) {
-	case BM_COMMAND: ide_bm_write_command(ch, value); break;
+	case BM_COMMAND:
+		ide_shortcuts_catch_up(ch); /* what was written before comes before */
+		ide_bm_write_command(ch, value);
+		break;
 	case BM_STATUS: /* write ones to clear, but for the guest's notes */
 		ch->bm.status &= (uint8_t) ~(value & (BM_STATUS_ERROR | BM_STATUS_INTERRUPT));
 		ch->bm.status = (ch->bm.status & (uint8_t)~BM_STATUS_CAPABLE) |

@@ -7,7 +7,7 @@
  *     ide_ata.c        commands of disks             ide_identify.c  what drives say they are
  *     ide_atapi.c      commands of CD-ROM drives     ide_packet.c    the packets behind them
  *     ide_pio.c        the data port                 ide_dma.c       the bus master
- *     ide_work.c       the thread that does the I/O
+ *     ide_work.c       the thread that does the I/O  ide_shortcuts.c  register writes without an exit
  *
  * Everything is guarded by ide->fn.dev.lock. vCPU threads only change registers and leave work for the
  * controller's thread; one command at a time runs on a channel, as on the cable.
@@ -80,6 +80,7 @@ struct ide;
 struct ide_channel;
 struct loop;
 struct loop_thread;
+struct loop_timer;
 
 struct ide_sense {
 	uint8_t key, asc, ascq;
@@ -142,11 +143,20 @@ struct ide_prd {
 	bool last;
 };
 
+/* The guest's write of START with this direction, without an exit. */
+struct ide_doorbell {
+	struct ide_channel *channel;
+	uint8_t command;
+	int fd; /* -1: comes as an exit */
+};
+
 struct ide_bus_master {
 	uint8_t command;
 	uint8_t status;
 	uint32_t table_gpa;
 	struct ide_prd prd;
+	struct ide_doorbell doorbell[2]; /* [1]: to memory */
+	uint16_t port;			 /* where it is now, for those; 0: nowhere */
 };
 
 typedef void ide_work_fn(struct ide_channel *ch);
@@ -181,7 +191,10 @@ struct ide {
 	struct loop_thread *thread;
 	struct loop *loop;
 	int work_fd;
-	bool in_thread; /* the lock's holder is the controller's thread */
+	bool deferring; /* writes of data and parameters come late (bus/wiring.h) */
+	struct loop_timer *flush_timer;
+	uint64_t flush_delay_ns; /* 0: not armed */
+	bool in_thread;		 /* the lock's holder is the controller's thread */
 };
 
 /* --- ide_channel.c */
@@ -260,6 +273,16 @@ void ide_dma_send(struct ide_channel *ch, uint32_t bytes);
 
 int ide_work_create(struct ide *ide);
 void ide_work_destroy(struct ide *ide);
+/* The bus master's registers moved; lock held. */
+void ide_shortcuts_move(struct ide_channel *ch, uint16_t port);
+/* Takes over a START that the thread has not seen yet: a register that shows it is looked at. */
+void ide_shortcuts_catch_up(struct ide_channel *ch);
+/* The guest was asked for data, or for START: these must not wait for its next exit for ever. */
+void ide_shortcuts_expect_write(struct ide *ide);
+int ide_shortcuts_create(struct ide *ide);
+void ide_shortcuts_destroy(struct ide *ide); /* the thread has stopped, or never started */
+/* Runs what is queued, in the controller's thread; lock held. */
+void ide_work_run(struct ide *ide);
 /* fn is called in the controller's thread, lock held. Any thread. */
 void ide_work_queue(struct ide_channel *ch, ide_work_fn *fn);
 /* In the controller's thread: one request of the job's drive; completed() follows there. */

@@ -20,6 +20,8 @@ static void begin_block(struct ide_channel *ch)
 	struct ide_job *job = &ch->job;
 	struct ide_drive *drive = job->drive;
 
+	if (!job->data_in)
+		ide_shortcuts_expect_write(ch->ide);
 	job->block_end_bytes = smaller(job->at_bytes + job->block_bytes, job->end_bytes);
 	drive->status = IDE_STATUS_DRDY | IDE_STATUS_DRQ | (drive->cdrom ? 0 : IDE_STATUS_DSC);
 	if (drive->cdrom) {

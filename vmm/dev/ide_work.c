@@ -31,7 +31,7 @@ bool ide_work_take_signal(int fd)
 }
 
 /* Each step may queue the next one, so this is a loop and no recursion. */
-static void run_channels(struct ide *ide)
+void ide_work_run(struct ide *ide)
 {
 	ide->in_thread = true;
 	for (unsigned i = 0; i < IDE_CHANNELS; i++) {
@@ -54,7 +54,7 @@ static void work_rang(void *ctx, uint32_t events)
 	(void)events;
 	ide_work_take_signal(ide->work_fd);
 	pthread_mutex_lock(&ide->fn.dev.lock);
-	run_channels(ide);
+	ide_work_run(ide);
 	pthread_mutex_unlock(&ide->fn.dev.lock);
 }
 
@@ -130,6 +130,8 @@ int ide_work_create(struct ide *ide)
 	if (!err)
 		err = loop_add_fd(ide->loop, ide->work_fd, EPOLLIN, work_rang, ide);
 	if (!err)
+		err = ide_shortcuts_create(ide);
+	if (!err)
 		err = create_queues(ide);
 	return err ? err : loop_thread_start(ide->thread);
 }
@@ -143,6 +145,7 @@ void ide_work_destroy(struct ide *ide)
 	pthread_mutex_unlock(&ide->fn.dev.lock);
 	if (ide->thread)
 		loop_thread_stop(ide->thread);
+	ide_shortcuts_destroy(ide);
 	for (unsigned i = 0; i < IDE_DRIVE_MAX; i++)
 		block_queue_destroy(ide->channel[i / 2].drive[i % 2].queue);
 	loop_thread_destroy(ide->thread);

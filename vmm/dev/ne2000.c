@@ -85,6 +85,27 @@ static void ne2000_write(struct device *dev, unsigned region, uint64_t offset, u
 		ne2000_register_write(n, (unsigned)offset + i, (uint8_t)(value >> i * 8));
 }
 
+/* INSW, OUTSL and the like at the data port; the other ports see single accesses. */
+static bool read_string(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+			void *data, unsigned count)
+{
+	(void)region;
+	if (offset < PORT_DATA || offset >= PORT_RESET)
+		return false;
+	ne2000_data_read_string((struct ne2000 *)dev, width, data, count);
+	return true;
+}
+
+static bool write_string(struct device *dev, unsigned region, uint64_t offset, unsigned width,
+			 const void *data, unsigned count)
+{
+	(void)region;
+	if (offset < PORT_DATA || offset >= PORT_RESET)
+		return false;
+	ne2000_data_write_string((struct ne2000 *)dev, width, data, count);
+	return true;
+}
+
 static const char *register_name(unsigned region, uint64_t offset, bool is_write)
 {
 	(void)region;
@@ -163,6 +184,11 @@ static int ne2000_realize(struct device *dev, const struct device_setup *setup)
 	return err;
 }
 
+static bool queue(struct device *dev, unsigned index, struct queue_counters *out)
+{
+	return nic_queue_counters(&((struct ne2000 *)dev)->counters, index, out);
+}
+
 const struct nic_counters *ne2000_counters(const struct device *dev)
 {
 	return &((const struct ne2000 *)dev)->counters;
@@ -174,6 +200,9 @@ const struct device_ops ne2000_ops = {
 	.realize = ne2000_realize,
 	.read = ne2000_read,
 	.write = ne2000_write,
+	.read_string = read_string,
+	.write_string = write_string,
 	.register_name = register_name,
 	.destroy = ne2000_destroy,
+	.queue = queue,
 };

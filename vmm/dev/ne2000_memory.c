@@ -96,6 +96,53 @@ void ne2000_data_write(struct ne2000 *n, unsigned width, uint32_t value)
 		write_unit(n, (uint16_t)(value >> at * 8));
 }
 
+/* How many of len_bytes lie in plain packet RAM in front of the ring's end and the end of the transfer: what can
+ * be copied at once. Accesses narrower than a word's transfer cannot. */
+static unsigned plain_span(const struct ne2000 *n, unsigned direction, unsigned width,
+			   unsigned len_bytes)
+{
+	unsigned stop = n->pstop * NE2000_PAGE_BYTES;
+	unsigned end = n->rsar < stop && stop < NE2000_RAM_END ? stop : NE2000_RAM_END;
+
+	if (!dma_runs(n, direction) || n->rsar < NE2000_RAM_START || n->rsar >= NE2000_RAM_END ||
+	    (n->dcr & DCR_WTS && width < 2))
+		return 0;
+	len_bytes = len_bytes < end - n->rsar ? len_bytes : end - n->rsar;
+	len_bytes = len_bytes < n->rbcr ? len_bytes : n->rbcr;
+	return len_bytes - len_bytes % width;
+}
+
+void ne2000_data_read_string(struct ne2000 *n, unsigned width, uint8_t *data, unsigned count)
+{
+	unsigned span = plain_span(n, CR_DMA_READ, width, count * width), at = span;
+
+	if (span) {
+		memcpy(data, &n->ram[n->rsar - NE2000_RAM_START], span);
+		dma_advance(n, span);
+	}
+	for (; at < count * width; at += width) {
+		uint32_t value = ne2000_data_read(n, width);
+
+		memcpy(data + at, &value, width);
+	}
+}
+
+void ne2000_data_write_string(struct ne2000 *n, unsigned width, const uint8_t *data, unsigned count)
+{
+	unsigned span = plain_span(n, CR_DMA_WRITE, width, count * width), at = span;
+
+	if (span) {
+		memcpy(&n->ram[n->rsar - NE2000_RAM_START], data, span);
+		dma_advance(n, span);
+	}
+	for (; at < count * width; at += width) {
+		uint32_t value = 0;
+
+		memcpy(&value, data + at, width);
+		ne2000_data_write(n, width, value);
+	}
+}
+
 unsigned ne2000_fetch_frame(const struct ne2000 *n, uint8_t *to, unsigned max)
 {
 	unsigned start = (unsigned)n->tpsr << 8, bytes = n->tbcr < max ? n->tbcr : max;

@@ -5,10 +5,12 @@
 #ifndef VITRINE_DEV_NIC_H
 #define VITRINE_DEV_NIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct device;
 struct net;
+struct queue_counters;
 
 /* device_setup.options of e1000_ops and ne2000_ops. */
 struct nic_options {
@@ -33,5 +35,10 @@ struct nic_counters {
 /* Of an e1000 or an NE2000. */
 const struct nic_counters *e1000_counters(const struct device *dev);
 const struct nic_counters *ne2000_counters(const struct device *dev);
+
+/* The same for --stats: "transmit" and "receive" (device_ops.queue). Kicks and interrupts are not told apart on
+ * these cards: they stand with "transmit". */
+bool nic_queue_counters(const struct nic_counters *counters, unsigned index,
+			struct queue_counters *out);
 
 #endif

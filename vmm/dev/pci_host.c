@@ -210,6 +210,43 @@ static void bar_write(struct pci_host *host, enum bus_space space, uint64_t addr
 	pthread_mutex_unlock(&fn->dev.lock);
 }
 
+/* Strings of port accesses to a BAR (INS, OUTS). False: none is there, or it knows no such thing. */
+static bool bar_read_string(struct pci_host *host, uint64_t port, unsigned width, void *data,
+			    unsigned count)
+{
+	unsigned bar;
+	uint64_t offset;
+	bool served = false;
+	struct pci_function *fn = find_bar(host, BUS_PIO, port, &bar);
+
+	if (!fn || !fn->dev.ops->read_string)
+		return false;
+	pthread_mutex_lock(&fn->dev.lock);
+	if (offset_in_bar(fn, bar, port, width, &offset))
+		served = fn->dev.ops->read_string(&fn->dev, bar, offset, width, data, count);
+	fn->bar[bar].reads += served ? count : 0;
+	pthread_mutex_unlock(&fn->dev.lock);
+	return served;
+}
+
+static bool bar_write_string(struct pci_host *host, uint64_t port, unsigned width, const void *data,
+			     unsigned count)
+{
+	unsigned bar;
+	uint64_t offset;
+	bool served = false;
+	struct pci_function *fn = find_bar(host, BUS_PIO, port, &bar);
+
+	if (!fn || !fn->dev.ops->write_string)
+		return false;
+	pthread_mutex_lock(&fn->dev.lock);
+	if (offset_in_bar(fn, bar, port, width, &offset))
+		served = fn->dev.ops->write_string(&fn->dev, bar, offset, width, data, count);
+	fn->bar[bar].writes += served ? count : 0;
+	pthread_mutex_unlock(&fn->dev.lock);
+	return served;
+}
+
 static uint32_t get_address(struct pci_host *host)
 {
 	pthread_mutex_lock(&host->dev.lock);
@@ -283,6 +320,22 @@ static void pci_host_write(struct device *dev, unsigned region, uint64_t offset,
 	}
 }
 
+static bool pci_host_read_string(struct device *dev, unsigned region, uint64_t offset,
+				 unsigned width, void *data, unsigned count)
+{
+	return region == PCI_HOST_PORTS &&
+	       bar_read_string((struct pci_host *)dev, PORT_PCI_WINDOW + offset, width, data,
+			       count);
+}
+
+static bool pci_host_write_string(struct device *dev, unsigned region, uint64_t offset,
+				  unsigned width, const void *data, unsigned count)
+{
+	return region == PCI_HOST_PORTS &&
+	       bar_write_string((struct pci_host *)dev, PORT_PCI_WINDOW + offset, width, data,
+				count);
+}
+
 static const char *pci_host_register_name(unsigned region, uint64_t offset, bool is_write)
 {
 	static const char *const name[] = {"CONFIG_ADDRESS", "CONFIG_DATA", "MMCONFIG", "BAR",
@@ -300,6 +353,8 @@ const struct device_ops pci_host_ops = {
 	.realize = pci_host_realize,
 	.read = pci_host_read,
 	.write = pci_host_write,
+	.read_string = pci_host_read_string,
+	.write_string = pci_host_write_string,
 	.register_name = pci_host_register_name,
 	.destroy = pci_host_destroy,
 };

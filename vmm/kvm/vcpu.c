@@ -225,6 +225,7 @@ static bool serve_exit(struct vcpu *vcpu)
 
 	exit.rip = vcpu->run->s.regs.regs.rip;
 	exit.start_ns = clock_read_ns(CLOCK_MONOTONIC); /* also for the report of a later failure */
+	deferred_flush(vcpu->vm);
 	goes_on = handle_exit(vcpu, &exit);
 	vcpu->counters.exits[exit.reason]++;
 	vcpu->last_exit = exit;

@@ -271,6 +271,7 @@ uint64_t vm_destroy(struct vm *vm)
 		munmap(vm->rom, FIRMWARE_BYTES);
 	free(vm->msi_route);
 	pthread_mutex_destroy(&vm->routing_lock);
+	pthread_mutex_destroy(&vm->deferred_lock);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);

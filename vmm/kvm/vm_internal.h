@@ -82,6 +82,10 @@ struct vm {
 	unsigned msi_route_count;
 	unsigned next_slot; /* first memory slot that is free */
 
+	/* deferred.c; deferred_lock is taken before any device's */
+	struct kvm_coalesced_mmio_ring *_Atomic deferred; /* NULL: no write waits, ever */
+	pthread_mutex_t deferred_lock;
+
 	/* while the VM is being set up */
 	struct kvm_cpuid2 *supported_cpuid;
 	char *err;
@@ -129,6 +133,11 @@ void irq_end_of_interrupt(struct vm *vm, uint8_t vector);
 /* wiring.c: routes of the IOAPIC's pins (split irqchip) beside those of MSIs. */
 void wiring_init(struct vm *vm);
 void wiring_set_ioapic_routes(struct vm *vm, const struct ioapic_route route[IOAPIC_PIN_COUNT]);
+
+/* deferred.c: as struct wiring has them. Who serves an exit flushes first. */
+int deferred_add(void *kvm, uint16_t port, unsigned count);
+int deferred_remove(void *kvm, uint16_t port, unsigned count);
+void deferred_flush(void *kvm);
 
 /* failure.c: the one place where a vCPU that cannot go on is reported and the VM ended. */
 void failure_report(struct vcpu *vcpu, enum vm_end end, enum crash_kind kind);

@@ -212,6 +212,7 @@ static int add_readonly_memory(void *kvm, uint64_t gpa, void *hva, size_t size_b
 void wiring_init(struct vm *vm)
 {
 	pthread_mutex_init(&vm->routing_lock, NULL);
+	pthread_mutex_init(&vm->deferred_lock, NULL);
 	vm->wiring = (struct wiring){
 		.add_doorbell = add_doorbell,
 		.remove_doorbell = remove_doorbell,
@@ -221,6 +222,9 @@ void wiring_init(struct vm *vm)
 		.set_msi = set_msi,
 		.remove_msi = remove_msi,
 		.add_readonly_memory = add_readonly_memory,
+		.add_deferred = deferred_add,
+		.remove_deferred = deferred_remove,
+		.flush_deferred = deferred_flush,
 		.kvm = vm,
 	};
 }

@@ -17,9 +17,8 @@
 
 #include "backend/block_internal.h"
 
-#define GATHERED_MAX 64 /* submissions that one system call hands over */
-#define IN_FLIGHT_MAX \
-	512 /* completions that find room: as many as a virtio-blk queue has entries */
+#define GATHERED_MAX 64	  /* submissions that one system call hands over */
+#define IN_FLIGHT_MAX 512 /* completions that find room: entries of a virtio-blk queue */
 #define SUBMIT_TRIES 100
 
 struct block_ring {

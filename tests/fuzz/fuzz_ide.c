@@ -157,6 +157,9 @@ static void run_step(struct setting *s, const uint8_t *step)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	if (size < 1)
+		return 0;
+
 	struct setting s = {
 		.block = {fake_block(DISK_BYTES), fake_block(DISK_BYTES), fake_block(CD_BYTES)}};
 	struct ide_options options = {.drive = {{.block = s.block[0], .dma = true},
@@ -166,8 +169,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fake_line line = {0};
 	struct device_setup setup = {.mem = &s.mem, .irq = fake_irq(&line), .options = &options};
 
-	if (size < 1)
-		return 0;
 	s.by_port = data[0] & 1;
 	if (s.by_port)
 		setup.wiring = &fake_wiring;

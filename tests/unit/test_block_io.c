@@ -197,7 +197,7 @@ static void test_cached_read_is_inline(void **state)
 
 /* --- drain */
 
-#define JOBS 300 /* more than a ring takes at a time */
+#define JOBS 600 /* more than a ring takes at a time */
 
 struct drain_test {
 	struct block_rig rig;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The NE2000 in conversation with a driver that does what Linux's ne2k-pci does, and with one that means harm.
+ * The NE2000 in conversation with a driver that does what Linux's ne2k-pci does, and with one that
+ * means harm.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -413,7 +414,8 @@ static void test_ring_full(void **state)
 	assert_int_equal(seen, 200);
 }
 
-/* A frame that comes after the driver's last look and before its acknowledgement is not forgotten. */
+/* A frame that comes after the driver's last look and before its acknowledgement is not
+ * forgotten. */
 static void test_late_frame(void **state)
 {
 	uint8_t frame[300], got[2048];

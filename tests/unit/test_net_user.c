@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -404,21 +405,29 @@ static void test_vmm_dies(void **state)
 {
 	struct net_options options = user_options();
 	int ends[2], status;
-	char byte;
-	pid_t vmm;
+	struct pollfd helper = {.events = POLLIN};
+	pid_t vmm, pid;
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	vmm = fork();
 	if (vmm == 0) {
-		open_user(&options); /* the helper inherits the pipe's writing end */
-		kill(getpid(), SIGKILL);
+		open_user(&options);
+		pid = find_child();
+		if (write(ends[1], &pid, sizeof(pid)) == sizeof(pid))
+			pause();
+		_exit(1);
 	}
-	close(ends[1]);
+	assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
+	helper.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(helper.fd >= 0);
+	assert_int_equal(poll(&helper, 1, 0), 0); /* it lives */
+	kill(vmm, SIGKILL);
 	assert_int_equal(waitpid(vmm, &status, 0), vmm);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(read(ends[0], &byte, 1), 0); /* nobody holds it any more */
+	assert_int_equal(poll(&helper, 1, 5000), 1); /* it has ended */
+	close(helper.fd);
 	close(ends[0]);
+	close(ends[1]);
 }
 
 /* --- room to send --- */

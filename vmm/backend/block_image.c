@@ -212,16 +212,20 @@ static void look_at_device(const struct opening *opening)
 									 "discard_granularity");
 }
 
+bool block_image_in_memory(int fd)
+{
+	struct statfs file_system;
+
+	return fstatfs(fd, &file_system) == 0 &&
+	       (file_system.f_type == TMPFS_MAGIC || file_system.f_type == RAMFS_MAGIC);
+}
+
 static void look_at_file(const struct opening *opening)
 {
 	struct block *block = opening->block;
 	off_t size_bytes = (off_t)atomic_load(&block->size_bytes);
 
-	struct statfs file_system;
-
-	if (fstatfs(block->fd, &file_system) == 0)
-		block->in_memory = file_system.f_type == TMPFS_MAGIC ||
-				   file_system.f_type == RAMFS_MAGIC;
+	block->in_memory = block_image_in_memory(block->fd);
 	block->physical_sector_bytes = sector_bytes((uint64_t)opening->status.st_blksize);
 	/* Whether its file system can make holes; this one is behind the end and changes nothing. */
 	if (opening->writable &&

@@ -17,8 +17,8 @@
 
 #include "backend/block_internal.h"
 
-#define ENTRIES 128		    /* submissions gathered at a time */
-#define IN_FLIGHT_MAX (2 * ENTRIES) /* what the completion ring holds */
+#define GATHERED_MAX 64	  /* submissions that one system call hands over */
+#define IN_FLIGHT_MAX 512 /* completions that find room: entries of a virtio-blk queue */
 #define SUBMIT_TRIES 100
 
 struct block_ring {
@@ -38,9 +38,10 @@ bool block_ring_works(void)
 
 static struct block_ring *create(struct block_queue *queue)
 {
+	struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE, .cq_entries = IN_FLIGHT_MAX};
 	struct block_ring *ring = calloc(1, sizeof(*ring));
 
-	if (!ring || io_uring_queue_init(ENTRIES, &ring->uring, 0) < 0) {
+	if (!ring || io_uring_queue_init_params(GATHERED_MAX, &ring->uring, &params) < 0) {
 		free(ring);
 		return NULL;
 	}

@@ -269,8 +269,8 @@ static int open_qcow2(struct devices *devices, unsigned index, unsigned queues, 
 			   err_size);
 }
 
-static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, char *err,
-		     size_t err_size)
+static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, struct loop *loop,
+		     char *err, size_t err_size)
 {
 	struct disk *disk = &devices->disk[index];
 	bool mmio = disk->options.transport == DISK_TRANSPORT_MMIO;
@@ -291,6 +291,8 @@ static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count
 		return error;
 	if (disk->options.model != DISK_MODEL_VIRTIO)
 		return plug_ide(devices, disk, err, err_size);
+	/* Where that is impossible (too many of a user's inotify instances), the disk stays as large as it is. */
+	(void)block_watch_size(disk->block, loop);
 	disk->virtio = (struct virtio_blk_options){
 		.block = disk->block, .serial = disk->options.id, .queues = queues};
 	return plug_virtio(devices, "disk", index, &plugin, disk->options.packed_ring, err,
@@ -309,7 +311,7 @@ int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv,
 	int error = 0;
 
 	for (unsigned i = 0; !error && i < devices->disk_count; i++)
-		error = open_disk(devices, i, cpu_count, err, err_size);
+		error = open_disk(devices, i, cpu_count, loop, err, err_size);
 	if (!error)
 		error = open_cards(devices, argv, err, err_size);
 	if (!error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packet memory: the data port (remote DMA), and the receive ring. See ne2000_internal.h for the map.
+ * Packet memory: the data port (remote DMA), and the receive ring. See ne2000_internal.h for the
+ * map.
  */
 #include <string.h>
 
@@ -83,7 +84,7 @@ uint32_t ne2000_data_read(struct ne2000 *n, unsigned width)
 	unsigned unit = n->dcr & DCR_WTS ? 2 : 1;
 	uint32_t value = read_unit(n);
 
-	for (unsigned at = unit; at < width; at += unit)
+	for (unsigned at = unit; at < width && at < sizeof(value); at += unit)
 		value |= (uint32_t)read_unit(n) << at * 8;
 	return value;
 }
@@ -96,8 +97,8 @@ void ne2000_data_write(struct ne2000 *n, unsigned width, uint32_t value)
 		write_unit(n, (uint16_t)(value >> at * 8));
 }
 
-/* How many of len_bytes lie in plain packet RAM in front of the ring's end and the end of the transfer: what can
- * be copied at once. Accesses narrower than a word's transfer cannot. */
+/* How many of len_bytes lie in plain packet RAM in front of the ring's end and the end of the
+ * transfer: what can be copied at once. Accesses narrower than a word's transfer cannot. */
 static unsigned plain_span(const struct ne2000 *n, unsigned direction, unsigned width,
 			   unsigned len_bytes)
 {
@@ -155,7 +156,8 @@ unsigned ne2000_fetch_frame(const struct ne2000 *n, uint8_t *to, unsigned max)
 
 /* --- address filter */
 
-/* The hash is the top of the Ethernet CRC, most significant bit first (data sheet section 11, MAR). */
+/* The hash is the top of the Ethernet CRC, most significant bit first (data sheet section 11,
+ * MAR). */
 static unsigned multicast_hash(const uint8_t destination[6])
 {
 	uint32_t crc = UINT32_MAX;

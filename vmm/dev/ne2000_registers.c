@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The DP8390's registers, in three pages, and the RTL8029's fourth (data sheet sections 9 and 10). CR is in all of them.
+ * The DP8390's registers, in three pages, and the RTL8029's fourth (data sheet sections 9 and 10).
+ * CR is in all of them.
  */
 #include <string.h>
 
@@ -28,7 +29,8 @@ void ne2000_raise(struct ne2000 *n, uint8_t causes)
 	update_line(n);
 }
 
-/* The addresses and the ring survive; a driver sets them anyway. A frame being sent is forgotten. */
+/* The addresses and the ring survive; a driver sets them anyway. A frame being sent is
+ * forgotten. */
 void ne2000_reset(struct ne2000 *n)
 {
 	n->cr = CR_STP | CR_DMA_ABORT;
@@ -85,8 +87,8 @@ static void set_high(uint16_t *word, uint8_t value)
 	*word = (uint16_t)((*word & 0x00ff) | value << 8);
 }
 
-/* Frames wait between BNRY and CURR. Drivers keep BNRY at the last page that they have read, or at the first
- * that they have not: both are empty rings. */
+/* Frames wait between BNRY and CURR. Drivers keep BNRY at the last page that they have read, or
+ * at the first that they have not: both are empty rings. */
 static bool ring_has_frames(const struct ne2000 *n)
 {
 	uint8_t next = n->bnry + 1 == n->pstop ? n->pstart : n->bnry + 1;
@@ -94,9 +96,10 @@ static bool ring_has_frames(const struct ne2000 *n)
 	return n->curr != n->bnry && n->curr != next;
 }
 
-/* A one clears a cause. But drivers look at CURR, find the ring empty and then clear PRX: a frame that comes
- * between the two would wait for the next one to be noticed. On a wire that is rare; here a frame that
- * waited for room comes exactly then. So PRX stays while there are frames. */
+/* A one clears a cause. But drivers look at CURR, find the ring empty and then clear PRX: a
+ * frame that comes between the two would wait for the next one to be noticed. On a wire that is
+ * rare; here a frame that waited for room comes exactly then. So PRX stays while there are
+ * frames. */
 static void acknowledge(struct ne2000 *n, uint8_t value)
 {
 	n->isr &= (uint8_t) ~(value & IMR_DEFINED);

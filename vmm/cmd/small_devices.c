@@ -230,7 +230,6 @@ static int open_share(const struct opening *opening, unsigned index)
 	return plug(opening, "share", index, &share->options.placement,
 		    (struct board_plugin){.model = &virtio_fs_model,
 					  .options = &share->virtio,
-					  .ring_features = vhost_user_features(share->virtio.vhost),
 					  .shares_memory = true});
 }
 
@@ -238,9 +237,10 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 		       const struct console_keys *keys, small_devices_plug_fn *plug_in, void *ctx,
 		       char *err, size_t err_size)
 {
-	const struct opening opening = {devices, loop, plug_in, ctx, err, err_size};
+	struct opening opening = {devices, loop, plug_in, ctx, NULL, err_size};
 	int error = 0;
 
+	opening.err = err;
 	if (devices->has_rng)
 		error = plug(&opening, "rng", 0, &devices->rng.placement,
 			     (struct board_plugin){.model = &virtio_rng_model});

@@ -26,7 +26,8 @@
 #define LINE_BYTES 16384
 #define BZIMAGE_VERSION 0x20e /* Linux Documentation/arch/x86/boot.rst: kernel_version */
 
-extern const uint8_t root_init[], root_init_end[];
+extern const uint8_t root_init[]; /* root_init.S */
+extern const uint32_t root_init_bytes;
 
 static const char *const wanted[] = {"virtio_pci", "virtio_mmio", "virtiofs"};
 
@@ -221,8 +222,7 @@ static int write_archive(FILE *file, const struct modules *modules, char *err, s
 	cpio_add(&cpio, "proc", S_IFDIR | 0755, 0, NULL, 0);
 	cpio_add(&cpio, "root", S_IFDIR | 0755, 0, NULL, 0);
 	cpio_add(&cpio, "m", S_IFDIR | 0755, 0, NULL, 0);
-	cpio_add(&cpio, "init", S_IFREG | 0755, 0, root_init,
-		 (uint32_t)(root_init_end - root_init));
+	cpio_add(&cpio, "init", S_IFREG | 0755, 0, root_init, root_init_bytes);
 	for (unsigned i = 0; !error && i < modules->count; i++)
 		error = add_file(&cpio, modules, i, err, err_size);
 	cpio_end(&cpio);

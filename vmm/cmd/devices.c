@@ -52,7 +52,7 @@ struct devices {
 	unsigned card_count;
 	struct ide_options ide; /* one controller for all IDE disks */
 	unsigned ide_count;
-	struct small_devices *small;
+	struct small_devices *small; /* NULL: none of them */
 	struct board_plugin plugin[BOARD_PLUGIN_MAX];
 	char name[BOARD_PLUGIN_MAX][NAME_BYTES];
 	unsigned plugin_count;
@@ -61,9 +61,7 @@ struct devices {
 int devices_create(struct devices **out)
 {
 	*out = calloc(1, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	return small_devices_create(&(*out)->small);
+	return *out ? 0 : -ENOMEM;
 }
 
 void devices_destroy(struct devices *devices)
@@ -87,12 +85,16 @@ void devices_destroy(struct devices *devices)
 int devices_add_small(struct devices *devices, const char *option, const char *value, char *err,
 		      size_t err_size)
 {
+	if (!devices->small && small_devices_create(&devices->small) < 0) {
+		snprintf(err, err_size, "out of memory");
+		return -ENOMEM;
+	}
 	return small_devices_add(devices->small, option, value, err, err_size);
 }
 
 const char *devices_hvc_line(const struct devices *devices)
 {
-	return small_devices_hvc_line(devices->small);
+	return devices->small ? small_devices_hvc_line(devices->small) : NULL;
 }
 
 int devices_add_disk(struct devices *devices, const char *value, char *err, size_t err_size)
@@ -314,7 +316,7 @@ int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv,
 		error = open_disk(devices, i, cpu_count, loop, err, err_size);
 	if (!error)
 		error = open_cards(devices, argv, err, err_size);
-	if (!error)
+	if (!error && devices->small)
 		error = small_devices_open(devices->small, loop, keys, plug_small, devices, err,
 					   err_size);
 	return error;

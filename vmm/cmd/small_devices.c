@@ -237,9 +237,10 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 		       const struct console_keys *keys, small_devices_plug_fn *plug_in, void *ctx,
 		       char *err, size_t err_size)
 {
-	const struct opening opening = {devices, loop, plug_in, ctx, err, err_size};
+	struct opening opening = {devices, loop, plug_in, ctx, NULL, err_size};
 	int error = 0;
 
+	opening.err = err;
 	if (devices->has_rng)
 		error = plug(&opening, "rng", 0, &devices->rng.placement,
 			     (struct board_plugin){.model = &virtio_rng_model});

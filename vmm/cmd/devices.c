@@ -322,6 +322,30 @@ int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv,
 	return error;
 }
 
+static int place_disk(struct devices *devices, unsigned index, char *err, size_t err_size)
+{
+	struct disk *disk = &devices->disk[index];
+	bool mmio = disk->options.transport == DISK_TRANSPORT_MMIO;
+	const struct board_plugin plugin = {.plug = mmio ? BOARD_PLUG_VIRTIO_MMIO
+							 : BOARD_PLUG_VIRTIO_PCI};
+
+	return disk->options.model != DISK_MODEL_VIRTIO
+		       ? plug_ide(devices, disk, err, err_size)
+		       : plug_virtio(devices, "disk", index, &plugin, false, err, err_size);
+}
+
+int devices_place(struct devices *devices, char *err, size_t err_size)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < devices->disk_count; i++)
+		error = place_disk(devices, i, err, err_size);
+	for (unsigned i = 0; !error && i < devices->card_count; i++)
+		error = plug_card(devices, i, err, err_size);
+	return error ? error
+		     : small_devices_place(devices->small, plug_small, devices, err, err_size);
+}
+
 const struct board_plugin *devices_plugins(const struct devices *devices, unsigned *count)
 {
 	*count = devices->plugin_count;

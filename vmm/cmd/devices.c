@@ -138,13 +138,16 @@ int devices_add_net(struct devices *devices, const char *value, char *err, size_
 static struct board_plugin *add_plugin(struct devices *devices, const char *kind, unsigned number,
 				       char *err, size_t err_size)
 {
-	struct board_plugin *plugin = &devices->plugin[devices->plugin_count];
-	char *name = devices->name[devices->plugin_count];
+	unsigned at = devices->plugin_count;
+	struct board_plugin *plugin;
+	char *name;
 
-	if (devices->plugin_count == BOARD_PLUGIN_MAX) {
+	if (at == BOARD_PLUGIN_MAX) {
 		snprintf(err, err_size, "more than %d devices are not possible", BOARD_PLUGIN_MAX);
 		return NULL;
 	}
+	plugin = &devices->plugin[at];
+	name = devices->name[at];
 	devices->plugin_count++;
 	snprintf(name, NAME_BYTES, "%s%u", kind, number);
 	plugin->name = name;
@@ -320,6 +323,30 @@ int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv,
 		error = small_devices_open(devices->small, loop, keys, plug_small, devices, err,
 					   err_size);
 	return error;
+}
+
+static int place_disk(struct devices *devices, unsigned index, char *err, size_t err_size)
+{
+	struct disk *disk = &devices->disk[index];
+	bool mmio = disk->options.transport == DISK_TRANSPORT_MMIO;
+	const struct board_plugin plugin = {.plug = mmio ? BOARD_PLUG_VIRTIO_MMIO
+							 : BOARD_PLUG_VIRTIO_PCI};
+
+	return disk->options.model != DISK_MODEL_VIRTIO
+		       ? plug_ide(devices, disk, err, err_size)
+		       : plug_virtio(devices, "disk", index, &plugin, false, err, err_size);
+}
+
+int devices_place(struct devices *devices, char *err, size_t err_size)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < devices->disk_count; i++)
+		error = place_disk(devices, i, err, err_size);
+	for (unsigned i = 0; !error && i < devices->card_count; i++)
+		error = plug_card(devices, i, err, err_size);
+	return error ? error
+		     : small_devices_place(devices->small, plug_small, devices, err, err_size);
 }
 
 const struct board_plugin *devices_plugins(const struct devices *devices, unsigned *count)

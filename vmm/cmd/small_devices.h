@@ -36,4 +36,8 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 		       const struct console_keys *keys, small_devices_plug_fn *plug, void *ctx,
 		       char *err, size_t err_size);
 
+/* Plugs the same in, in the same order, and opens nothing: as has a plug and no more. */
+int small_devices_place(struct small_devices *devices, small_devices_plug_fn *plug, void *ctx,
+			char *err, size_t err_size);
+
 #endif

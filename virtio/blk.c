@@ -47,7 +47,8 @@ struct lane {
 struct blk {
 	struct virtio_device vdev;
 	struct block *block;
-	struct block_info info;
+	struct block_info info;	       /* constant, but for its size: */
+	_Atomic uint64_t sector_count; /* any thread */
 	char serial[VIRTIO_BLK_ID_BYTES + 1];
 	unsigned lane_count;
 	struct lane lane[VIRTIO_BLK_QUEUES_MAX];
@@ -139,7 +140,7 @@ static void take_status(struct request *request)
 
 static bool is_inside(const struct blk *blk, uint64_t sector, uint64_t len_bytes)
 {
-	uint64_t end = blk->info.size_bytes / BLOCK_SECTOR_BYTES;
+	uint64_t end = blk->sector_count;
 
 	return sector <= end && len_bytes / BLOCK_SECTOR_BYTES <= end - sector;
 }
@@ -302,7 +303,7 @@ static void fill_config(struct blk *blk)
 {
 	uint32_t granularity = blk->info.discard_granularity_bytes / BLOCK_SECTOR_BYTES;
 	struct virtio_blk_config config = {
-		.capacity = blk->info.size_bytes / BLOCK_SECTOR_BYTES,
+		.capacity = blk->sector_count,
 		.seg_max = SEGMENTS_MAX,
 		.blk_size = BLOCK_SECTOR_BYTES,
 		.physical_block_exp = blk->info.physical_sector_bytes > BLOCK_SECTOR_BYTES ? 3 : 0,
@@ -323,12 +324,11 @@ static void fill_config(struct blk *blk)
 static void resized(void *ctx)
 {
 	struct blk *blk = ctx;
-	uint64_t capacity;
+	uint64_t capacity = block_get_info(blk->block).size_bytes / BLOCK_SECTOR_BYTES;
 
-	blk->info = block_get_info(blk->block);
-	capacity = blk->info.size_bytes / BLOCK_SECTOR_BYTES;
-	memcpy(blk->vdev.config, &capacity, sizeof(capacity));
-	virtio_config_changed(&blk->vdev);
+	blk->sector_count = capacity;
+	virtio_set_config(&blk->vdev, offsetof(struct virtio_blk_config, capacity), &capacity,
+			  sizeof(capacity));
 }
 
 static uint64_t features(const struct blk *blk)
@@ -399,6 +399,7 @@ static int blk_realize(struct virtio_device *vdev, const struct device_setup *se
 
 	blk->block = options->block;
 	blk->info = block_get_info(blk->block);
+	blk->sector_count = blk->info.size_bytes / BLOCK_SECTOR_BYTES;
 	blk->lane_count = options->queues;
 	snprintf(blk->serial, sizeof(blk->serial), "%s", options->serial ? options->serial : "");
 	for (unsigned i = 0; !err && i < blk->lane_count; i++)

@@ -10,10 +10,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
 #include "observe/counters.h"
+
+#define TELL_MAX 4 /* lines of one device on the host in… */
+#define TELL_NS 60000000000ULL
 
 static void ring(int fd)
 {
@@ -85,6 +89,13 @@ void virtio_remove_queues(struct virtio_device *vdev)
 		destroy_queue(vdev->queue[--vdev->queue_count]);
 }
 
+static void destroy_device(struct virtio_device *vdev)
+{
+	virtio_remove_queues(vdev);
+	pthread_mutex_destroy(&vdev->config_lock);
+	free(vdev);
+}
+
 int virtio_device_create(const struct virtio_model *model, const char *name,
 			 const struct device_setup *setup, uint64_t ring_features,
 			 struct virtio_device **out)
@@ -98,10 +109,10 @@ int virtio_device_create(const struct virtio_model *model, const char *name,
 	vdev->name = name;
 	vdev->mem = setup->mem;
 	vdev->main_loop = setup->loop;
+	pthread_mutex_init(&vdev->config_lock, NULL);
 	err = model->realize(vdev, setup);
 	if (err) {
-		virtio_remove_queues(vdev);
-		free(vdev);
+		destroy_device(vdev);
 		return err;
 	}
 	vdev->offered |= (ring_features & ~vdev->withheld) | VIRTIO_BIT(VIRTIO_F_VERSION_1);
@@ -197,8 +208,7 @@ void virtio_device_destroy(struct virtio_device *vdev)
 	reset(vdev);
 	if (vdev->model->destroy)
 		vdev->model->destroy(vdev);
-	virtio_remove_queues(vdev);
-	free(vdev);
+	destroy_device(vdev);
 }
 
 void virtio_write_features(struct virtio_device *vdev, unsigned word, uint32_t value)
@@ -281,15 +291,18 @@ bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct qu
 void virtio_read_config(struct virtio_device *vdev, unsigned offset, void *dst, unsigned len_bytes)
 {
 	memset(dst, 0, len_bytes);
+	pthread_mutex_lock(&vdev->config_lock);
 	if (vdev->model->config_read)
 		vdev->model->config_read(vdev);
 	for (unsigned i = 0; i < len_bytes && offset + i < vdev->config_bytes; i++)
 		((uint8_t *)dst)[i] = vdev->config[offset + i];
+	pthread_mutex_unlock(&vdev->config_lock);
 }
 
 void virtio_write_config(struct virtio_device *vdev, unsigned offset, const void *src,
 			 unsigned len_bytes)
 {
+	pthread_mutex_lock(&vdev->config_lock);
 	for (unsigned i = 0; i < len_bytes && offset + i < vdev->config_bytes; i++) {
 		uint8_t mask = vdev->config_writable[offset + i];
 		uint8_t byte = ((const uint8_t *)src)[i];
@@ -297,15 +310,56 @@ void virtio_write_config(struct virtio_device *vdev, unsigned offset, const void
 		vdev->config[offset + i] = (uint8_t)((vdev->config[offset + i] & ~mask) |
 						     (byte & mask));
 	}
+	pthread_mutex_unlock(&vdev->config_lock);
 	if (vdev->model->config_written && offset < vdev->config_bytes)
 		vdev->model->config_written(vdev, offset, len_bytes);
 }
 
-void virtio_config_changed(struct virtio_device *vdev)
+/* A driver that is not running yet has read nothing that it would have to read again. */
+static void tell_driver(struct virtio_device *vdev)
 {
-	atomic_fetch_add(&vdev->config_generation, 1);
+	if (!vdev->transport)
+		return; /* still in realize() */
+	if (vdev->transport->refresh)
+		vdev->transport->refresh(vdev);
 	if (vdev->status & VIRTIO_STATUS_DRIVER_OK)
 		vdev->transport->config_interrupt(vdev);
+}
+
+void virtio_config_changed(struct virtio_device *vdev)
+{
+	virtio_set_config(vdev, 0, NULL, 0);
+}
+
+/* Under one lock with the generation: whoever read a part before it sees another generation after it. */
+void virtio_set_config(struct virtio_device *vdev, unsigned offset, const void *src,
+		       unsigned len_bytes)
+{
+	pthread_mutex_lock(&vdev->config_lock);
+	if (len_bytes)
+		memcpy(vdev->config + offset, src, len_bytes);
+	atomic_fetch_add(&vdev->config_generation, 1);
+	pthread_mutex_unlock(&vdev->config_lock);
+	tell_driver(vdev);
+}
+
+static bool may_tell(struct virtio_device *vdev)
+{
+	struct timespec now;
+	uint64_t now_ns;
+	bool may;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	pthread_mutex_lock(&vdev->config_lock);
+	if (now_ns >= vdev->tell_until_ns) {
+		vdev->tell_until_ns = now_ns + TELL_NS;
+		vdev->told = 0;
+	}
+	may = vdev->told < TELL_MAX;
+	vdev->told += may;
+	pthread_mutex_unlock(&vdev->config_lock);
+	return may;
 }
 
 /* §2.1.2: the driver is told by a configuration interrupt. */
@@ -314,10 +368,9 @@ void virtio_device_break(struct virtio_device *vdev, unsigned index, const char 
 	const struct virtq *q = index < vdev->queue_count ? vdev->queue[index]->ring : NULL;
 
 	atomic_fetch_or(&vdev->status, VIRTIO_STATUS_NEEDS_RESET);
-	if (!atomic_exchange(&vdev->told_broken, true))
+	if (!atomic_exchange(&vdev->told_broken, true) && may_tell(vdev))
 		fprintf(stderr, "%s %s: queue %u is unusable until the guest resets it: %s\n",
 			vdev->model->name, vdev->name, index,
 			why ? why : virtq_fault_text(virtq_fault(q)));
-	if (vdev->status & VIRTIO_STATUS_DRIVER_OK)
-		vdev->transport->config_interrupt(vdev);
+	tell_driver(vdev);
 }

@@ -10,7 +10,8 @@
  * (loop/loop_thread.h). When it rings, the model's serve() is called in that thread with the queue's
  * lock held. vCPU threads only touch registers.
  *
- * Lock order: the transport's dev.lock, then one queue's lock.
+ * Lock order: the transport's dev.lock, then one queue's lock, then what a transport has of its own, then
+ * config_lock.
  */
 #ifndef VITRINE_VIRTIO_DEVICE_H
 #define VITRINE_VIRTIO_DEVICE_H
@@ -45,7 +46,7 @@ struct virtio_model {
 	/* Optional: the driver wrote [offset, offset + len) of the configuration space; stored already where
 	 * vdev->config_writable says so. Transport's lock held. */
 	void (*config_written)(struct virtio_device *vdev, unsigned offset, unsigned len_bytes);
-	/* Optional: before the driver reads it. */
+	/* Optional: before somebody reads it. config_lock held. */
 	void (*config_read)(struct virtio_device *vdev);
 
 	/* Optional: the driver has finished negotiating (DRIVER_OK): vdev->features counts. Queues are live.
@@ -83,12 +84,14 @@ struct virtio_queue {
 	bool live;    /* being served; also under the queue's lock */
 };
 
-/* What a transport does for its device. Any thread; never blocks, takes no lock. */
+/* What a transport does for its device. Any thread; never blocks, takes none of the locks above its own. */
 struct virtio_transport_ops {
 	void (*interrupt)(struct virtio_device *vdev, unsigned queue); /* a used buffer */
 	void (*config_interrupt)(struct virtio_device *vdev);
 	/* An eventfd that makes a used-buffer interrupt of this queue; -1: none now. */
 	int (*call_fd)(struct virtio_device *vdev, unsigned queue);
+	/* Optional: the status or the configuration space changed, in case the guest reads them without us. */
+	void (*refresh)(struct virtio_device *vdev);
 };
 
 /* First member of each model's own struct. */
@@ -106,10 +109,12 @@ struct virtio_device {
 	uint64_t features; /* what the driver accepted; valid from FEATURES_OK on */
 	_Atomic uint8_t status;
 	_Atomic uint32_t config_generation;
-	atomic_bool told_broken; /* one line on the host per reset */
+	atomic_bool told_broken; /* one line on the host per reset, and not too many */
 
-	uint8_t config
-		[VIRTIO_CONFIG_MAX]; /* device-specific configuration (§2.5); transport's lock */
+	pthread_mutex_t config_lock;
+	uint64_t tell_until_ns; /* config_lock: lines on the host are counted up to then */
+	unsigned told;		/* config_lock: how many there were */
+	uint8_t config[VIRTIO_CONFIG_MAX]; /* device-specific configuration (§2.5); config_lock */
 	uint8_t config_writable[VIRTIO_CONFIG_MAX]; /* bits a driver may write */
 	unsigned config_bytes;
 
@@ -134,10 +139,14 @@ static inline bool virtio_has(const struct virtio_device *vdev, unsigned feature
 /* Publishes what was pushed and interrupts the driver if it wants that. Queue's lock held. */
 void virtio_queue_publish(struct virtio_queue *queue);
 /* After virtq_pop() said -EPROTO, or the model met nonsense that it can't answer: sets NEEDS_RESET, tells the
- * driver, and says so on the host once. why may be NULL: the queue's own fault. Any lock. */
+ * driver, and says so on the host once per reset, and not more than a few times a minute: a guest may reset as
+ * often as it likes. why may be NULL: the queue's own fault. Any lock. */
 void virtio_device_break(struct virtio_device *vdev, unsigned queue, const char *why);
-/* The configuration space changed: new generation and interrupt. Transport's lock not needed. */
+/* What config_read() gives has changed: new generation, and an interrupt where a driver runs. Any lock. */
 void virtio_config_changed(struct virtio_device *vdev);
+/* The same, after writing to the configuration space. */
+void virtio_set_config(struct virtio_device *vdev, unsigned offset, const void *src,
+		       unsigned len_bytes);
 /* Rings a queue's kick from inside: serve() will be called. Any thread. */
 void virtio_queue_kick(struct virtio_queue *queue);
 int virtio_queue_call_fd(struct virtio_queue *queue);

@@ -7,6 +7,8 @@
  * then looks into its rings loses nothing by that, while clearing it late could lose one. Bit 1
  * (configuration change) is rare and must be exact: while it is set, the doorbell is
  * taken away, and the write that acknowledges it comes here.
+ *
+ * page_lock guards what more than one thread brings up to date: status, configuration, and that doorbell.
  */
 #include "virtio/mmio.h"
 
@@ -61,7 +63,8 @@ struct virtio_mmio {
 	struct irq_line irq;
 	int call_fd;
 	int ack_fd; /* the doorbell behind InterruptACK; nobody reads it */
-	atomic_bool ack_wired;
+	pthread_mutex_t page_lock;
+	bool ack_wired; /* page_lock */
 	uint32_t features_sel, driver_features_sel, queue_sel;
 };
 
@@ -80,13 +83,19 @@ static uint32_t get(struct virtio_mmio *mmio, unsigned offset)
 	return atomic_load_explicit(&page[offset / 4], memory_order_acquire);
 }
 
+static void add_cause(struct virtio_mmio *mmio, uint32_t cause)
+{
+	_Atomic uint32_t *page = mmio->options.page;
+
+	atomic_fetch_or_explicit(&page[INTERRUPT_STATUS / 4], cause, memory_order_release);
+}
+
 /* The eventfd goes straight to the interrupt controller where that is possible. */
 static void send_interrupt(struct virtio_mmio *mmio, uint32_t cause)
 {
-	_Atomic uint32_t *status = (_Atomic uint32_t *)mmio->options.page + INTERRUPT_STATUS / 4;
 	uint64_t one = 1;
 
-	atomic_fetch_or_explicit(status, cause, memory_order_release);
+	add_cause(mmio, cause);
 	if (write(mmio->call_fd, &one, sizeof(one)) < 0)
 		return; /* full: an interrupt is pending anyway */
 }
@@ -97,26 +106,30 @@ static void interrupt(struct virtio_device *vdev, unsigned queue)
 	send_interrupt(vdev->transport_ctx, INTERRUPT_USED);
 }
 
-/* Takes the acknowledgement's doorbell away, so that the next one exits to us, and gives it back. */
+/* Takes the acknowledgement's doorbell away, so that the next one exits to us. page_lock held. */
 static void unwire_ack(struct virtio_mmio *mmio)
 {
-	if (atomic_exchange(&mmio->ack_wired, false))
-		mmio->wiring->remove_doorbell(mmio->wiring->kvm, BUS_MMIO,
-					      mmio->options.gpa + INTERRUPT_ACK, 0, 0,
-					      mmio->ack_fd);
+	const struct wiring *wiring = mmio->wiring;
+
+	if (mmio->ack_wired)
+		wiring->remove_doorbell(wiring->kvm, BUS_MMIO, mmio->options.gpa + INTERRUPT_ACK, 0,
+					0, mmio->ack_fd);
+	mmio->ack_wired = false;
 }
 
+/* And gives it back; where KVM does not take it, all acknowledgements come to us. page_lock held. */
 static void wire_ack(struct virtio_mmio *mmio)
 {
-	if (!mmio->ack_wired &&
-	    !mmio->wiring->add_doorbell(mmio->wiring->kvm, BUS_MMIO,
-					mmio->options.gpa + INTERRUPT_ACK, 0, 0, mmio->ack_fd))
-		mmio->ack_wired = true;
-	if (get(mmio, INTERRUPT_STATUS) & INTERRUPT_CONFIG)
-		unwire_ack(mmio); /* a change came in between */
+	const struct wiring *wiring = mmio->wiring;
+
+	if (!mmio->ack_wired)
+		mmio->ack_wired = !wiring->add_doorbell(wiring->kvm, BUS_MMIO,
+							mmio->options.gpa + INTERRUPT_ACK, 0, 0,
+							mmio->ack_fd);
 }
 
-/* §4.2.2.1: the generation is different before and after a change, and while it happens. */
+/* §4.2.2.1: the generation is different before and after a change, and while it happens. A driver that reads
+ * twice while this is in the middle is put right by the interrupt that follows. page_lock held. */
 static void refresh_config(struct virtio_mmio *mmio)
 {
 	uint8_t bytes[VIRTIO_CONFIG_MAX];
@@ -127,15 +140,27 @@ static void refresh_config(struct virtio_mmio *mmio)
 	set(mmio, CONFIG_GENERATION, get(mmio, CONFIG_GENERATION) + 1);
 }
 
-/* Also how a broken device is told: the status register changes first. */
+static void refresh_page(struct virtio_device *vdev)
+{
+	struct virtio_mmio *mmio = vdev->transport_ctx;
+
+	pthread_mutex_lock(&mmio->page_lock);
+	set(mmio, STATUS, vdev->status);
+	refresh_config(mmio);
+	pthread_mutex_unlock(&mmio->page_lock);
+}
+
+/* Not where a reset was faster: that has cleared InterruptStatus, or will. */
 static void config_interrupt(struct virtio_device *vdev)
 {
 	struct virtio_mmio *mmio = vdev->transport_ctx;
 
-	set(mmio, STATUS, vdev->status);
-	refresh_config(mmio);
-	unwire_ack(mmio);
-	send_interrupt(mmio, INTERRUPT_CONFIG);
+	pthread_mutex_lock(&mmio->page_lock);
+	if (vdev->status & VIRTIO_STATUS_DRIVER_OK) {
+		unwire_ack(mmio);
+		send_interrupt(mmio, INTERRUPT_CONFIG);
+	}
+	pthread_mutex_unlock(&mmio->page_lock);
 }
 
 static int call_fd(struct virtio_device *vdev, unsigned queue)
@@ -143,7 +168,7 @@ static int call_fd(struct virtio_device *vdev, unsigned queue)
 	struct virtio_mmio *mmio = vdev->transport_ctx;
 
 	(void)queue;
-	set(mmio, INTERRUPT_STATUS, get(mmio, INTERRUPT_STATUS) | INTERRUPT_USED);
+	add_cause(mmio, INTERRUPT_USED);
 	return mmio->call_fd;
 }
 
@@ -151,6 +176,7 @@ static const struct virtio_transport_ops transport_ops = {
 	.interrupt = interrupt,
 	.config_interrupt = config_interrupt,
 	.call_fd = call_fd,
+	.refresh = refresh_page,
 };
 
 /* Brings everything that depends on a selector, or on the device's state, up to date. */
@@ -166,7 +192,9 @@ static void refresh(struct virtio_mmio *mmio)
 	set(mmio, QUEUE_NUM_MAX, queue ? virtq_size_max(queue->ring) : 0);
 	set(mmio, QUEUE_READY, queue ? queue->enabled : 0);
 	set(mmio, QUEUE_RESET, 0);
+	pthread_mutex_lock(&mmio->page_lock);
 	set(mmio, STATUS, vdev->status);
+	pthread_mutex_unlock(&mmio->page_lock);
 }
 
 /* One wildcard doorbell where all kicks go to one queue: KVM's fast path; else one per queue. */
@@ -183,32 +211,32 @@ static int wire_doorbells(struct virtio_mmio *mmio)
 					   vdev->queue[i]->kick_fd);
 	if (!err)
 		err = wiring->add_irqfd(wiring->kvm, mmio->irq.gsi, mmio->call_fd);
+	pthread_mutex_lock(&mmio->page_lock);
 	if (!err)
 		wire_ack(mmio);
+	pthread_mutex_unlock(&mmio->page_lock);
 	return err;
 }
 
-static int virtio_mmio_realize(struct device *dev, const struct device_setup *setup)
+static int create_device(struct virtio_mmio *mmio, const struct device_setup *setup)
 {
-	struct virtio_mmio *mmio = (struct virtio_mmio *)dev;
-	const struct virtio_mmio_options *options = setup->options;
+	const struct board_plugin *plugin = mmio->options.plugin;
 	struct device_setup model_setup = *setup;
 	int err;
 
-	mmio->options = *options;
-	mmio->wiring = setup->wiring;
-	mmio->irq = setup->irq;
-	mmio->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	mmio->ack_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (mmio->call_fd < 0 || mmio->ack_fd < 0)
-		return -errno;
-	model_setup.options = options->plugin->options;
-	err = virtio_device_create(options->plugin->model, options->plugin->name, &model_setup,
-				   options->plugin->ring_features, &mmio->vdev);
+	model_setup.options = plugin->options;
+	err = virtio_device_create(plugin->model, plugin->name, &model_setup, plugin->ring_features,
+				   &mmio->vdev);
 	if (err)
 		return err;
 	mmio->vdev->transport = &transport_ops;
 	mmio->vdev->transport_ctx = mmio;
+	return 0;
+}
+
+/* The registers that are the same for ever, and the others as they are after a reset. */
+static void fill_page(struct virtio_mmio *mmio)
+{
 	set(mmio, MAGIC_VALUE, MAGIC);
 	set(mmio, VERSION, 2);
 	set(mmio, DEVICE_ID, mmio->vdev->model->device_id);
@@ -216,8 +244,7 @@ static int virtio_mmio_realize(struct device *dev, const struct device_setup *se
 	for (unsigned offset = SHM_LEN_LOW; offset <= SHM_BASE_HIGH; offset += 4)
 		set(mmio, offset, UINT32_MAX); /* §4.2.2: there is no shared memory */
 	refresh(mmio);
-	refresh_config(mmio);
-	return wire_doorbells(mmio);
+	refresh_page(mmio->vdev);
 }
 
 static void virtio_mmio_destroy(struct device *dev)
@@ -225,8 +252,35 @@ static void virtio_mmio_destroy(struct device *dev)
 	struct virtio_mmio *mmio = (struct virtio_mmio *)dev;
 
 	virtio_device_destroy(mmio->vdev);
-	close(mmio->call_fd);
-	close(mmio->ack_fd);
+	if (mmio->call_fd >= 0)
+		close(mmio->call_fd);
+	if (mmio->ack_fd >= 0)
+		close(mmio->ack_fd);
+	pthread_mutex_destroy(&mmio->page_lock);
+}
+
+static int virtio_mmio_realize(struct device *dev, const struct device_setup *setup)
+{
+	struct virtio_mmio *mmio = (struct virtio_mmio *)dev;
+	int err = 0;
+
+	mmio->options = *(const struct virtio_mmio_options *)setup->options;
+	mmio->wiring = setup->wiring;
+	mmio->irq = setup->irq;
+	mmio->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	mmio->ack_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&mmio->page_lock, NULL);
+	if (mmio->call_fd < 0 || mmio->ack_fd < 0)
+		err = -errno;
+	if (!err)
+		err = create_device(mmio, setup);
+	if (!err) {
+		fill_page(mmio);
+		err = wire_doorbells(mmio);
+	}
+	if (err)
+		virtio_mmio_destroy(dev);
+	return err;
 }
 
 /* §4.2.2: registers are 32 bits wide; configuration space takes any width. */
@@ -245,23 +299,26 @@ static uint64_t virtio_mmio_read(struct device *dev, unsigned region, uint64_t o
 
 static void acknowledge(struct virtio_mmio *mmio, uint32_t value)
 {
-	uint32_t status = get(mmio, INTERRUPT_STATUS);
+	_Atomic uint32_t *page = mmio->options.page;
 
-	if (!(value & status & INTERRUPT_CONFIG))
-		return;
-	atomic_fetch_and((_Atomic uint32_t *)mmio->options.page + INTERRUPT_STATUS / 4,
-			 ~INTERRUPT_CONFIG);
-	wire_ack(mmio);
+	pthread_mutex_lock(&mmio->page_lock);
+	if (value & INTERRUPT_CONFIG) {
+		atomic_fetch_and(&page[INTERRUPT_STATUS / 4], ~INTERRUPT_CONFIG);
+		wire_ack(mmio);
+	}
+	pthread_mutex_unlock(&mmio->page_lock);
 }
 
 static void write_status(struct virtio_mmio *mmio, uint32_t value)
 {
 	virtio_write_status(mmio->vdev, (uint8_t)value);
-	if (!value) {
-		set(mmio, INTERRUPT_STATUS, 0);
-		wire_ack(mmio);
-		refresh_config(mmio);
-	}
+	if (value & UINT8_MAX)
+		return;
+	pthread_mutex_lock(&mmio->page_lock);
+	set(mmio, INTERRUPT_STATUS, 0);
+	wire_ack(mmio);
+	refresh_config(mmio);
+	pthread_mutex_unlock(&mmio->page_lock);
 }
 
 static void put_half(uint64_t *gpa, unsigned high, uint32_t value)
@@ -334,7 +391,7 @@ static void virtio_mmio_write(struct device *dev, unsigned region, uint64_t offs
 	(void)region;
 	if (offset >= CONFIG) {
 		virtio_write_config(mmio->vdev, (unsigned)offset - CONFIG, &value, width);
-		refresh_config(mmio);
+		refresh_page(mmio->vdev);
 	} else if (width == 4 && offset % 4 == 0) {
 		write_register(mmio, (unsigned)offset, (uint32_t)value);
 	}

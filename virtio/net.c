@@ -71,9 +71,8 @@ static void link_changed(void *ctx)
 	struct vnet *net = ctx;
 	uint16_t status = net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0;
 
-	memcpy(net->vdev.config + offsetof(struct virtio_net_config, status), &status,
-	       sizeof(status));
-	virtio_config_changed(&net->vdev);
+	virtio_set_config(&net->vdev, offsetof(struct virtio_net_config, status), &status,
+			  sizeof(status));
 }
 
 /* --- negotiation */

@@ -4,9 +4,10 @@
  */
 #include <string.h>
 
+#include "virtio/chains.h"
 #include "virtio/net_internal.h"
 
-#define CONTROL_BYTES sizeof(struct virtio_net_control)
+#define ADDRESS_BYTES 6
 
 /* A command and where its data stand in the chain. */
 struct command {
@@ -39,23 +40,25 @@ static bool set_receive_mode(struct command *command, uint8_t which)
 	return true;
 }
 
-/* §5.1.6.5.2: a count and so many addresses; more than we keep means that all pass. */
+/* §5.1.6.5.2: a count and so many addresses; more than we keep means that all pass, and is not looked at: a
+ * chain can hold hundreds of millions. */
 static bool take_table(struct command *command, struct vnet_filter *filter)
 {
 	uint32_t count;
+	uint32_t kept;
 
-	if (!take(command, &count, sizeof(count)) || count > command->chain->out_bytes / 6)
+	if (!take(command, &count, sizeof(count)) ||
+	    count > (command->chain->out_bytes - command->at) / ADDRESS_BYTES)
 		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t address[6];
-
-		if (!take(command, address, sizeof(address)))
-			return false;
-		if (filter->count < VNET_FILTER_MAX)
-			memcpy(filter->address[filter->count++], address, sizeof(address));
-		else
-			filter->overflow = true;
-	}
+	kept = VNET_FILTER_MAX - filter->count;
+	if (count <= kept)
+		kept = count;
+	else
+		filter->overflow = true;
+	if (!take(command, filter->address + filter->count, kept * ADDRESS_BYTES))
+		return false;
+	filter->count += kept;
+	command->at += (count - kept) * ADDRESS_BYTES;
 	return true;
 }
 
@@ -136,33 +139,23 @@ static bool obey(struct command *command)
 	}
 }
 
-static void answer(struct vnet *net, struct virtio_queue *queue, const struct virtq_chain *chain)
+static enum chain_verdict answer(void *ctx, const struct virtq_chain *chain,
+				 uint32_t *written_bytes)
 {
+	struct vnet *net = ctx;
 	struct command command = {.net = net, .chain = chain};
 	uint8_t ack;
 
 	pthread_mutex_lock(&net->filter_lock);
 	ack = obey(&command) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
 	pthread_mutex_unlock(&net->filter_lock);
-	virtq_push(queue->ring, chain, virtq_chain_write(chain, 0, &ack, sizeof(ack)));
+	*written_bytes = virtq_chain_write(chain, 0, &ack, sizeof(ack));
+	return CHAIN_DONE;
 }
 
 void vnet_control(struct vnet *net, struct virtio_queue *queue)
 {
-	struct iovec iov[VNET_CHAIN_MAX];
-	struct virtq_chain chain = {.iov = iov, .iov_max = VNET_CHAIN_MAX};
-	int popped;
-
-	do {
-		virtq_disable_kicks(queue->ring);
-		while ((popped = virtq_pop(queue->ring, &chain)) > 0)
-			answer(net, queue, &chain);
-		virtio_queue_publish(queue);
-		if (popped < 0) {
-			virtio_device_break(&net->vdev, queue->index, NULL);
-			return;
-		}
-	} while (virtq_enable_kicks(queue->ring));
+	virtio_serve_chains(queue, answer, net, NULL);
 }
 
 /* §5.1.6.5.1: a device whose driver never says what it wants gives it all. */
@@ -183,6 +176,21 @@ static bool is_listed(const struct vnet_filter *filter, const uint8_t address[6]
 	return false;
 }
 
+static bool takes_all(const struct vnet_filter *filter)
+{
+	return filter->promiscuous || filter->overflow;
+}
+
+bool vnet_filters(struct vnet *net)
+{
+	bool filters;
+
+	pthread_mutex_lock(&net->filter_lock);
+	filters = !takes_all(&net->filter);
+	pthread_mutex_unlock(&net->filter_lock);
+	return filters;
+}
+
 bool vnet_wants(struct vnet *net, const uint8_t address[6])
 {
 	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -190,7 +198,7 @@ bool vnet_wants(struct vnet *net, const uint8_t address[6])
 	bool wanted;
 
 	pthread_mutex_lock(&net->filter_lock);
-	wanted = filter->promiscuous || filter->overflow || !memcmp(address, net->mac, 6) ||
+	wanted = takes_all(filter) || !memcmp(address, net->mac, 6) ||
 		 !memcmp(address, broadcast, 6) || (address[0] & 1 && filter->all_multicast) ||
 		 is_listed(filter, address);
 	pthread_mutex_unlock(&net->filter_lock);

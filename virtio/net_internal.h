@@ -82,7 +82,8 @@ void vnet_receive_forget(struct vnet_receive *receive);
 /* The control queue. Its lock held. */
 void vnet_control(struct vnet *net, struct virtio_queue *queue);
 void vnet_control_reset(struct vnet *net);
-/* Whether the driver wants a frame to this address. */
+/* Whether there are frames that the driver does not want, and whether it wants one to this address. */
+bool vnet_filters(struct vnet *net);
 bool vnet_wants(struct vnet *net, const uint8_t address[6]);
 
 #endif

@@ -167,13 +167,15 @@ static void deliver_all(struct vnet_receive *receive, unsigned received, unsigne
 	receive->count = kept;
 }
 
-/* How many frames to ask for at once. With IN_ORDER a frame's buffers must be neighbours. */
+/* How many frames to ask for at once. With IN_ORDER a frame's buffers must be neighbours, and a frame that is not
+ * wanted must not leave its buffer behind while the next one's is used. */
 static unsigned choose_frames(const struct vnet_receive *receive, bool spill)
 {
-	unsigned most = !spill						     ? VNET_BATCH
-			: virtio_has(&receive->net->vdev, VIRTIO_F_IN_ORDER) ? 1
-									     : VNET_SPILL_FRAMES;
+	unsigned most = spill ? VNET_SPILL_FRAMES : VNET_BATCH;
 
+	if (virtio_has(&receive->net->vdev, VIRTIO_F_IN_ORDER) &&
+	    (spill || vnet_filters(receive->net)))
+		most = 1;
 	return receive->count < most ? receive->count : most;
 }
 
@@ -207,7 +209,8 @@ void vnet_receive(struct vnet_receive *receive)
 			;
 		if (receive->count)
 			return;
-	} while (virtq_enable_kicks(ring) && !virtq_fault(ring));
+	} while (virtq_enable_kicks(ring) &&
+		 !(receive->net->vdev.status & VIRTIO_STATUS_NEEDS_RESET));
 }
 
 void vnet_receive_forget(struct vnet_receive *receive)

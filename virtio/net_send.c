@@ -11,6 +11,9 @@
 
 static bool takes_gso(const struct virtio_device *vdev, uint8_t gso_type)
 {
+	if (gso_type & VIRTIO_NET_GSO_ECN &&
+	    (gso_type == VIRTIO_NET_GSO_ECN || !virtio_has(vdev, VIRTIO_NET_F_HOST_ECN)))
+		return false;
 	switch (gso_type & ~VIRTIO_NET_GSO_ECN) {
 	case VIRTIO_NET_GSO_NONE: return true;
 	case VIRTIO_NET_GSO_TCPV4: return virtio_has(vdev, VIRTIO_NET_F_HOST_TSO4);
@@ -24,8 +27,7 @@ static bool takes_gso(const struct virtio_device *vdev, uint8_t gso_type)
 static bool check_header(const struct virtio_device *vdev, struct virtio_net_header *header,
 			 uint32_t frame_bytes)
 {
-	if (header->flags & ~VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	if (header->flags) {
 		if (!virtio_has(vdev, VIRTIO_NET_F_CSUM) ||
 		    (uint32_t)header->csum_start + header->csum_offset + 2 > frame_bytes)
@@ -53,6 +55,7 @@ static bool build_frame(struct vnet_send *send, unsigned at)
 	unsigned first = 1;
 
 	if (chain->out_bytes < sizeof(*header) + FRAME_MIN ||
+	    chain->out_bytes > sizeof(*header) + NET_FRAME_MAX ||
 	    virtq_chain_read(chain, 0, header, sizeof(*header)) != sizeof(*header) ||
 	    !check_header(&send->net->vdev, header, chain->out_bytes - sizeof(*header)))
 		return false;
@@ -129,6 +132,9 @@ void vnet_send(struct vnet_send *send)
 		if (!ok || !virtq_enable_kicks(ring))
 			break;
 	}
+	if (!ok)
+		virtio_queue_publish(
+			send->queue); /* those that the back end took before it was full */
 	batching_update(&send->batching, frames);
 }
 

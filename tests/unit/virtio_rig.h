@@ -53,8 +53,9 @@ static int rig_call_fd(struct virtio_device *vdev, unsigned queue)
 	return ((struct rig *)vdev->transport_ctx)->call_fd;
 }
 
-static const struct virtio_transport_ops rig_transport = {rig_interrupt, rig_config_interrupt,
-							  rig_call_fd};
+static const struct virtio_transport_ops rig_transport = {.interrupt = rig_interrupt,
+							  .config_interrupt = rig_config_interrupt,
+							  .call_fd = rig_call_fd};
 
 static void rig_stop_loop(void *ctx)
 {

@@ -394,7 +394,7 @@ struct device *machine_device(const struct machine *machine, unsigned index)
 
 struct pci_function *machine_pci_function(const struct machine *machine, unsigned slot)
 {
-	return pci_host_function(machine->pci_host, slot);
+	return machine->pci_host ? pci_host_function(machine->pci_host, slot) : NULL;
 }
 
 const struct boot_report *machine_boot_report(const struct machine *machine)

@@ -26,7 +26,8 @@
 
 struct vector {
 	uint32_t entry[4]; /* address low, high, data, control: as the guest sees it */
-	uint64_t address;  /* what KVM was told */
+	bool known;	   /* KVM has a message, which is… */
+	uint64_t address;
 	uint32_t data;
 	int gsi; /* -1: none yet */
 	int fd;
@@ -89,31 +90,38 @@ static void disarm(struct msix *msix, struct vector *vector)
 	msix->wiring->remove_irqfd(msix->wiring->kvm, (unsigned)vector->gsi, vector->fd);
 }
 
-/* The message first, then the eventfd: what waited in it goes out with the new message. */
-static int arm(struct msix *msix, struct vector *vector)
+/* Tells KVM the message as the guest has it now. */
+static int set_message(struct msix *msix, struct vector *vector)
 {
 	uint64_t address = (uint64_t)vector->entry[1] << 32 | vector->entry[0];
 	uint32_t data = vector->entry[2];
-	int err = 0;
+	int err;
 
-	if (vector->gsi < 0) {
-		vector->gsi = msix->wiring->add_msi(msix->wiring->kvm);
-		vector->address = ~address;
-	}
-	if (vector->gsi < 0)
-		return vector->gsi;
-	if (vector->address != address || vector->data != data) {
-		err = msix->wiring->set_msi(msix->wiring->kvm, vector->gsi, address, data);
-		vector->address = address;
-		vector->data = data;
-	}
-	if (!err && !vector->armed)
-		err = msix->wiring->add_irqfd(msix->wiring->kvm, (unsigned)vector->gsi, vector->fd);
-	vector->armed = !err;
+	if (vector->known && vector->address == address && vector->data == data)
+		return 0;
+	err = msix->wiring->set_msi(msix->wiring->kvm, vector->gsi, address, data);
+	vector->known = !err;
+	vector->address = address;
+	vector->data = data;
 	return err;
 }
 
-/* A message that KVM refuses interrupts nobody, as on the bus. */
+/* The message first, then the eventfd: what waited in it goes out with the new message. A message that KVM refuses
+ * interrupts nobody, as on the bus. */
+static void arm(struct msix *msix, struct vector *vector)
+{
+	const struct wiring *wiring = msix->wiring;
+
+	if (vector->gsi < 0)
+		vector->gsi = wiring->add_msi(wiring->kvm);
+	if (vector->gsi < 0)
+		return;
+	if (set_message(msix, vector) < 0)
+		disarm(msix, vector);
+	else if (!vector->armed)
+		vector->armed = !wiring->add_irqfd(wiring->kvm, (unsigned)vector->gsi, vector->fd);
+}
+
 static void update(struct pci_function *fn, struct vector *vector)
 {
 	struct msix *msix = fn->msix;
@@ -123,10 +131,10 @@ static void update(struct pci_function *fn, struct vector *vector)
 
 	if (!msix->wiring)
 		return;
-	if (!open)
+	if (open)
+		arm(msix, vector);
+	else
 		disarm(msix, vector);
-	else if (arm(msix, vector) < 0)
-		vector->armed = false;
 }
 
 void msix_destroy(struct pci_function *fn)

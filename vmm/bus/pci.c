@@ -105,10 +105,11 @@ static void update_bars(struct pci_function *fn)
 	}
 }
 
-/* What the bridge sees of INTA#. */
+/* What the bridge sees of INTA#: nothing while MSI-X is on (§6.8.2.1). */
 static void update_intx(struct pci_function *fn)
 {
-	bool level = fn->intx_level && !(pci_get16(fn, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
+	bool level = fn->intx_level && !msix_is_enabled(fn) &&
+		     !(pci_get16(fn, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
 
 	if (level == fn->intx_asserted)
 		return;
@@ -155,14 +156,12 @@ void pci_config_write(struct pci_function *fn, unsigned offset, unsigned width, 
 		fn->config[offset + i] = (uint8_t)((fn->config[offset + i] & ~mask) |
 						   (byte & mask));
 	}
-	if (touches(offset, width, PCI_COMMAND, PCI_COMMAND + 2)) {
-		update_bars(fn);
-		update_intx(fn);
-	}
-	if (touches(offset, width, PCI_BAR0, PCI_BAR0 + PCI_BAR_COUNT * 4))
+	if (touches(offset, width, PCI_COMMAND, PCI_COMMAND + 2) ||
+	    touches(offset, width, PCI_BAR0, PCI_BAR0 + PCI_BAR_COUNT * 4))
 		update_bars(fn);
 	if (fn->msix)
 		msix_config_written(fn, offset, width);
+	update_intx(fn);
 	if (fn->ops->config_written)
 		fn->ops->config_written(fn, offset, width);
 }

@@ -73,6 +73,8 @@ static void answer(struct ide_drive *drive, uint32_t bytes, uint32_t allocated_b
 /* SPC-2 §7.3 */
 static void inquiry(struct ide_drive *drive, const uint8_t *packet)
 {
+	/* vendor, 8 bytes; product, 16; the first 4 of the revision */
+	static const char identity[] = "VITRINE CD-ROM          " VITRINE_VERSION "    ";
 	uint8_t *data = drive->channel->buffer;
 
 	if (packet[1] & 0x03) { /* vital product data, command support */
@@ -84,9 +86,7 @@ static void inquiry(struct ide_drive *drive, const uint8_t *packet)
 	data[1] = 0x80; /* removable */
 	data[3] = 0x21; /* ATAPI, as SFF-8020i has it */
 	data[4] = 31;	/* bytes that follow */
-	memcpy(data + 8, "VITRINE ", 8);
-	memcpy(data + 16, "CD-ROM          ", 16);
-	memcpy(data + 32, VITRINE_VERSION "    ", 4);
+	memcpy(data + 8, identity, 28);
 	answer(drive, 36, packet[4]);
 }
 

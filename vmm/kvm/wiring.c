@@ -174,12 +174,17 @@ static int add_msi(void *kvm)
 static int set_msi(void *kvm, int gsi, uint64_t address, uint32_t data)
 {
 	struct vm *vm = kvm;
+	struct msi_route *route;
+	struct msi_route before;
 	int err;
 
 	pthread_mutex_lock(&vm->routing_lock);
-	vm->msi_route[gsi - FIRST_MSI_GSI] = (struct msi_route){
-		.taken = true, .bound = true, .address = address, .data = data};
+	route = &vm->msi_route[gsi - FIRST_MSI_GSI];
+	before = *route;
+	*route = (struct msi_route){.taken = true, .bound = true, .address = address, .data = data};
 	err = set_routing(vm);
+	if (err)
+		*route = before; /* or no table would be taken any more */
 	pthread_mutex_unlock(&vm->routing_lock);
 	return err;
 }

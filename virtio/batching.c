@@ -7,8 +7,8 @@
 #include <sched.h>
 
 #define WORTHWHILE 4	 /* requests a kick */
-#define TRY_AFTER_MIN 64 /* kicks; twice as many after each try in vain */
-#define TRY_AFTER_MAX 1024
+#define TRY_AFTER_MIN 16 /* kicks; twice as many after each try in vain */
+#define TRY_AFTER_MAX 128
 
 /* A host that does not let us choose goes on as it was. */
 static void set_policy(struct batching *batching, bool on)

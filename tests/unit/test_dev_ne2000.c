@@ -160,7 +160,7 @@ static unsigned receive(uint8_t *frame)
 	unsigned behind = expected + 1 >= RX_STOP ? RX_START : expected + 1;
 
 	assert_true(next == expected || next == behind);
-	out(0x03, (uint8_t)(next == RX_START ? RX_STOP - 1 : next - 1));
+	out(0x03, (uint8_t)(next - 1)); /* in front of the ring, if next is its first page */
 	return len;
 }
 

@@ -138,13 +138,16 @@ int devices_add_net(struct devices *devices, const char *value, char *err, size_
 static struct board_plugin *add_plugin(struct devices *devices, const char *kind, unsigned number,
 				       char *err, size_t err_size)
 {
-	struct board_plugin *plugin = &devices->plugin[devices->plugin_count];
-	char *name = devices->name[devices->plugin_count];
+	unsigned at = devices->plugin_count;
+	struct board_plugin *plugin;
+	char *name;
 
-	if (devices->plugin_count == BOARD_PLUGIN_MAX) {
+	if (at == BOARD_PLUGIN_MAX) {
 		snprintf(err, err_size, "more than %d devices are not possible", BOARD_PLUGIN_MAX);
 		return NULL;
 	}
+	plugin = &devices->plugin[at];
+	name = devices->name[at];
 	devices->plugin_count++;
 	snprintf(name, NAME_BYTES, "%s%u", kind, number);
 	plugin->name = name;

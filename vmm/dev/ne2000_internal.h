@@ -124,6 +124,9 @@ void ne2000_dma_begin(struct ne2000 *n);
  * memory. */
 unsigned ne2000_fetch_frame(const struct ne2000 *n, uint8_t *to, unsigned max);
 
+/* Whether frames wait between BNRY and CURR. */
+bool ne2000_ring_has_frames(const struct ne2000 *n);
+
 enum ne2000_stored { NE2000_STORED, NE2000_FULL, NE2000_NOT_WANTED };
 /* Puts a frame into the receive ring if the address filter takes it. */
 enum ne2000_stored ne2000_store_frame(struct ne2000 *n, const uint8_t *frame, unsigned len_bytes);

@@ -190,17 +190,33 @@ static bool is_wanted(const struct ne2000 *n, const uint8_t destination[6])
 static bool ring_is_sound(const struct ne2000 *n)
 {
 	return n->pstart >= NE2000_RAM_START >> 8 && n->pstart < n->pstop &&
-	       n->pstop <= NE2000_RAM_END >> 8 && n->curr >= n->pstart && n->curr < n->pstop &&
-	       n->bnry >= n->pstart && n->bnry < n->pstop;
+	       n->pstop <= NE2000_RAM_END >> 8 && n->curr >= n->pstart && n->curr < n->pstop;
+}
+
+/* Linux writes the page in front of the one that it reads next, and that is not in the ring when the
+ * next one is the first: it means the last. */
+static unsigned boundary(const struct ne2000 *n)
+{
+	return n->bnry >= n->pstart && n->bnry < n->pstop ? n->bnry : n->pstop - 1u;
+}
+
+/* Drivers keep BNRY at the last page that they have read, or at the first that they have not: both are
+ * empty rings. */
+bool ne2000_ring_has_frames(const struct ne2000 *n)
+{
+	unsigned next = boundary(n) + 1;
+
+	if (!ring_is_sound(n))
+		return false;
+	return n->curr != boundary(n) && n->curr != (next == n->pstop ? n->pstart : next);
 }
 
 /* CURR == BNRY is the empty ring. */
 static unsigned free_pages(const struct ne2000 *n)
 {
-	unsigned pages = n->pstop - n->pstart;
+	unsigned pages = n->pstop - n->pstart, end = boundary(n);
 
-	return n->curr < n->bnry ? (unsigned)(n->bnry - n->curr)
-				 : pages - (unsigned)(n->curr - n->bnry);
+	return n->curr < end ? end - n->curr : pages - (n->curr - end);
 }
 
 /* Copies to the ring at offset behind CURR, around its end. */

@@ -87,15 +87,6 @@ static void set_high(uint16_t *word, uint8_t value)
 	*word = (uint16_t)((*word & 0x00ff) | value << 8);
 }
 
-/* Frames wait between BNRY and CURR. Drivers keep BNRY at the last page that they have read, or
- * at the first that they have not: both are empty rings. */
-static bool ring_has_frames(const struct ne2000 *n)
-{
-	uint8_t next = n->bnry + 1 == n->pstop ? n->pstart : n->bnry + 1;
-
-	return n->curr != n->bnry && n->curr != next;
-}
-
 /* A one clears a cause. But drivers look at CURR, find the ring empty and then clear PRX: a
  * frame that comes between the two would wait for the next one to be noticed. On a wire that is
  * rare; here a frame that waited for room comes exactly then. So PRX stays while there are
@@ -103,7 +94,7 @@ static bool ring_has_frames(const struct ne2000 *n)
 static void acknowledge(struct ne2000 *n, uint8_t value)
 {
 	n->isr &= (uint8_t) ~(value & IMR_DEFINED);
-	if (value & ISR_PRX && ne2000_can_receive(n) && ring_has_frames(n))
+	if (value & ISR_PRX && ne2000_can_receive(n) && ne2000_ring_has_frames(n))
 		n->isr |= ISR_PRX;
 	update_line(n);
 }

@@ -345,8 +345,9 @@ int devices_place(struct devices *devices, char *err, size_t err_size)
 		error = place_disk(devices, i, err, err_size);
 	for (unsigned i = 0; !error && i < devices->card_count; i++)
 		error = plug_card(devices, i, err, err_size);
-	return error ? error
-		     : small_devices_place(devices->small, plug_small, devices, err, err_size);
+	if (!error && devices->small)
+		error = small_devices_place(devices->small, plug_small, devices, err, err_size);
+	return error;
 }
 
 const struct board_plugin *devices_plugins(const struct devices *devices, unsigned *count)

@@ -262,7 +262,7 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 int small_devices_place(struct small_devices *devices, small_devices_plug_fn *plug_in, void *ctx,
 			char *err, size_t err_size)
 {
-	const struct opening opening = {devices, NULL, plug_in, ctx, err, err_size};
+	struct opening opening = {devices, NULL, plug_in, ctx, NULL, err_size};
 	const struct {
 		const char *kind;
 		bool is_there;
@@ -276,6 +276,7 @@ int small_devices_place(struct small_devices *devices, small_devices_plug_fn *pl
 	};
 	int error = 0;
 
+	opening.err = err;
 	for (unsigned i = 0; !error && i < sizeof(single) / sizeof(*single); i++)
 		if (single[i].is_there)
 			error = plug(&opening, single[i].kind, 0, single[i].placement,

@@ -126,7 +126,7 @@ FUZZ_TRANSPORT_SRC := tests/fuzz/fuzz_transport.c vmm/kvm/gmem.c vmm/bus/device.
 .PHONY: fuzz-transport
 fuzz-transport: build/fuzz/fuzz_transport
 
-build/fuzz/fuzz_transport: $(FUZZ_TRANSPORT_SRC) tests/fuzz/transport_fakes.h $(wildcard virtio/*.h tests/unit/wiring_fake.h)
+build/fuzz/fuzz_transport: $(FUZZ_TRANSPORT_SRC) tests/unit/virtio_fakes.h $(wildcard virtio/*.h tests/unit/wiring_fake.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread \

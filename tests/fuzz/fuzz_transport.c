@@ -7,7 +7,7 @@
  *
  * An input is a byte that chooses the device, and steps of 16 bytes.
  */
-#include "transport_fakes.h"
+#include "virtio_fakes.h"
 
 #include "board/board.h"
 #include "bus/pci.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the fuzzer of the transports puts in the place of threads, loops, disks and wires: everything happens when an
- * input says so, and back ends abort when a device hands them what their contracts rule out. To be
+ * What tests of virtio devices, and the fuzzer of the transports, put in the place of threads, loops, disks and wires: everything happens when
+ * they say so, and back ends abort when a device hands them what their contracts rule out. To be
  * included once in a program.
  */
-#ifndef VITRINE_TESTS_TRANSPORT_FAKES_H
-#define VITRINE_TESTS_TRANSPORT_FAKES_H
+#ifndef VITRINE_TESTS_VIRTIO_FAKES_H
+#define VITRINE_TESTS_VIRTIO_FAKES_H
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,6 +78,50 @@ static inline void run_loop(void)
 	}
 }
 
+/* As much of the rest of loop.h as virtio_rig.h needs: a turn is a turn. */
+int loop_create(struct loop **out)
+{
+	*out = the_loop();
+	return 0;
+}
+
+void loop_destroy(struct loop *loop)
+{
+	(void)loop;
+}
+
+int loop_run(struct loop *loop)
+{
+	(void)loop;
+	run_loop();
+	return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+	(void)loop;
+}
+
+int loop_timer_create(struct loop *loop, loop_timer_fn *fn, void *ctx, struct loop_timer **out)
+{
+	(void)loop;
+	(void)fn;
+	(void)ctx;
+	*out = NULL;
+	return 0;
+}
+
+void loop_timer_arm(struct loop_timer *timer, uint64_t delay_ns)
+{
+	(void)timer;
+	(void)delay_ns;
+}
+
+void loop_timer_destroy(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
 int loop_thread_create(const char *name, struct loop_thread **out)
 {
 	(void)name;
@@ -118,6 +162,9 @@ void batching_update(struct batching *batching, unsigned requests)
 
 struct block {
 	struct block_info info;
+	uint8_t *bytes;				/* NULL: reads give 0xd1 */
+	unsigned count[BLOCK_WRITE_ZEROES + 1]; /* of requests, by enum block_op */
+	struct block_request last;
 	void (*resized)(void *ctx);
 	void *resized_ctx;
 };
@@ -167,9 +214,15 @@ static inline void use_buffers(const struct block_request *request)
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < request->iov_count; i++) {
+		uint8_t *at = disk.bytes ? disk.bytes + request->offset_bytes + sum : NULL;
+
 		sum += request->iov[i].iov_len;
 		MUST(request->iov[i].iov_len);
-		if (request->op == BLOCK_READ)
+		if (at && request->op == BLOCK_READ)
+			memcpy(request->iov[i].iov_base, at, request->iov[i].iov_len);
+		else if (at)
+			memcpy(at, request->iov[i].iov_base, request->iov[i].iov_len);
+		else if (request->op == BLOCK_READ)
 			memset(request->iov[i].iov_base, 0xd1, request->iov[i].iov_len);
 		else
 			for (size_t j = 0; j < request->iov[i].iov_len; j += 512)
@@ -191,6 +244,8 @@ static inline void check_request(const struct block_request *request)
 void block_submit(struct block_queue *queue, struct block_request *request)
 {
 	check_request(request);
+	disk.count[request->op]++;
+	disk.last = *request;
 	if (disk_is_quick) {
 		request->done(request, disk_error);
 		return;
@@ -237,6 +292,11 @@ struct net {
 	unsigned send_room;
 	unsigned coming; /* frames that wait… */
 	unsigned coming_bytes;
+	const uint8_t *coming_frame; /* …with the header; NULL: bytes that say how long it is */
+	uint8_t sent[NET_HEADER_BYTES + NET_FRAME_MAX]; /* the last one */
+	size_t sent_bytes;
+	unsigned sent_count;
+	unsigned offloads;
 	bool down;
 	void (*readable)(void *ctx);
 	void (*writable)(void *ctx);
@@ -254,6 +314,7 @@ struct net_info net_get_info(const struct net *net)
 
 int net_set_offloads(struct net *net, unsigned offloads)
 {
+	net->offloads = offloads;
 	return offloads & ~net->info.offloads ? -EOPNOTSUPP : 0;
 }
 
@@ -285,18 +346,20 @@ void net_on_link_change(struct net *net, void (*changed)(void *ctx), void *ctx)
 	net->link_ctx = ctx;
 }
 
-static inline void check_frame(const struct net_frame *frame)
+static inline void take_frame(struct net *net, const struct net_frame *frame)
 {
-	static uint8_t copy[NET_HEADER_BYTES + NET_FRAME_MAX];
+	uint8_t *copy = net->sent;
 	size_t sum = 0;
 
-	MUST(frame->len_bytes <= sizeof(copy) && frame->len_bytes > NET_HEADER_BYTES);
+	MUST(frame->len_bytes <= sizeof(net->sent) && frame->len_bytes > NET_HEADER_BYTES);
 	for (unsigned i = 0; i < frame->iov_count; i++) {
 		MUST(sum + frame->iov[i].iov_len <= frame->len_bytes);
 		memcpy(copy + sum, frame->iov[i].iov_base, frame->iov[i].iov_len);
 		sum += frame->iov[i].iov_len;
 	}
 	MUST(sum == frame->len_bytes);
+	net->sent_bytes = sum;
+	net->sent_count++;
 	MUST(copy[1] == 0 || copy[0] == 1); /* segments without a checksum to be made */
 }
 
@@ -306,7 +369,7 @@ int net_send_batch(struct net *net, unsigned pair, const struct net_frame *frame
 
 	MUST(pair < net->info.queue_pairs && count && count <= NET_BATCH_MAX);
 	for (; taken < count && net->send_room; taken++, net->send_room--)
-		check_frame(&frame[taken]);
+		take_frame(net, &frame[taken]);
 	return taken ? (int)taken : -EAGAIN;
 }
 
@@ -322,7 +385,11 @@ static inline size_t fill_frame(struct net_frame *frame, size_t len_bytes)
 	for (unsigned i = 0; left && i < frame->iov_count; i++) {
 		size_t part = frame->iov[i].iov_len < left ? frame->iov[i].iov_len : left;
 
-		memset(frame->iov[i].iov_base, (int)len_bytes & 0xfe, part);
+		if (wire.coming_frame)
+			memcpy(frame->iov[i].iov_base, wire.coming_frame + (len_bytes - left),
+			       part);
+		else
+			memset(frame->iov[i].iov_base, (int)len_bytes & 0xfe, part);
 		left -= part;
 	}
 	frame->len_bytes = len_bytes;

@@ -67,8 +67,9 @@ static bool set_table(struct command *command)
 	struct vnet_filter filter = {.promiscuous = command->net->filter.promiscuous,
 				     .all_multicast = command->net->filter.all_multicast};
 
-	if (!take_table(command, &filter) || !take_table(command, &filter))
-		return false;
+	for (unsigned table = 0; table < 2; table++) /* unicast, multicast */
+		if (!take_table(command, &filter))
+			return false;
 	command->net->filter = filter;
 	return true;
 }

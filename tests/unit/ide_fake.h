@@ -7,7 +7,10 @@
 #ifndef VITRINE_TESTS_IDE_FAKE_H
 #define VITRINE_TESTS_IDE_FAKE_H
 
+#include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,6 +20,7 @@
 #include "bus/wiring.h"
 #include "dev/ide.h"
 #include "kvm/gmem.h"
+#include "loop/loop.h"
 #include "loop/loop_thread.h"
 #include "ports.h"
 

@@ -260,7 +260,7 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 }
 
 int small_devices_place(struct small_devices *devices, small_devices_plug_fn *plug_in, void *ctx,
-			char *err, size_t err_size)
+			char *err, size_t err_size) /* NOLINT(readability-non-const-parameter) */
 {
 	struct opening opening = {devices, NULL, plug_in, ctx, NULL, err_size};
 	const struct {

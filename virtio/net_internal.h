@@ -41,10 +41,11 @@ struct vnet_receive {
 	struct vnet *net;
 	struct virtio_queue *queue;
 	unsigned pair;
-	unsigned count; /* popped chains, in their order */
-	struct virtq_chain chain[VNET_BATCH];
+	unsigned
+		count; /* popped chains, in their order; more than a batch where one frame takes many */
+	struct virtq_chain chain[VNET_QUEUE_SIZE];
 	struct net_frame frame[VNET_BATCH];
-	struct iovec iov[VNET_BATCH][VNET_CHAIN_MAX + 1];
+	struct iovec iov[VNET_QUEUE_SIZE][VNET_CHAIN_MAX + 1];
 	uint8_t *spill; /* VNET_SPILL_FRAMES frames' rests; made at the first use */
 };
 

@@ -5,7 +5,7 @@
  * With mergeable buffers a frame may be longer than the buffer it begins in, and nobody knows before it is there:
  * what is too long lands in a spill area behind the buffer, and is copied into further buffers.
  *
- *     chain[0] | spill[0]      chain[1] | spill[1]      …      chain[frames…]: for the rests
+ *     chain[0] | spill[0]      chain[1] | spill[1]      …      chain[received…]: for the rests
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 /* Pops until there are enough; they are kept over calls. False: the queue broke. */
 static bool stock_up(struct vnet_receive *receive, unsigned wanted)
 {
-	while (receive->count < wanted) {
+	while (receive->count < wanted && receive->count < VNET_QUEUE_SIZE) {
 		struct virtq_chain *chain = &receive->chain[receive->count];
 		int popped;
 
@@ -99,8 +99,8 @@ static bool is_wanted(struct vnet_receive *receive, const struct virtq_chain *ch
 	return vnet_wants(receive->net, address);
 }
 
-/* Spreads the rest of a frame over further chains, which are taken from number *next on. Returns how many
- * buffers the frame has in all; 0: there are not enough. */
+/* Spreads the rest of a frame over further chains, which are taken from number *next on; 64 KiB may need dozens.
+ * Returns how many buffers the frame has in all; 0: there are not enough. */
 static unsigned spread(struct vnet_receive *receive, unsigned at, unsigned *next, uint32_t len)
 {
 	uint32_t done = receive->chain[at].in_bytes;
@@ -108,7 +108,7 @@ static unsigned spread(struct vnet_receive *receive, unsigned at, unsigned *next
 	unsigned end = first;
 
 	for (uint32_t room = done; room < len; room += receive->chain[end++].in_bytes)
-		if (end == receive->count)
+		if (end == receive->count && (!stock_up(receive, end + 1) || end == receive->count))
 			return 0;
 	for (unsigned i = first; i < end; i++) {
 		const uint8_t *rest = receive->spill + (size_t)at * NET_FRAME_MAX +
@@ -152,16 +152,14 @@ static bool deliver(struct vnet_receive *receive, unsigned at, unsigned *next)
 }
 
 /* Gives received frames to the driver and closes the gaps that they leave among the chains. */
-static void deliver_all(struct vnet_receive *receive, unsigned received, unsigned frames)
+static void deliver_all(struct vnet_receive *receive, unsigned received)
 {
-	unsigned next = frames; /* chains for the rests of frames begin here */
+	unsigned next = received; /* chains for the rests of frames begin here */
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < received; i++)
 		if (!deliver(receive, i, &next))
 			move_chain(receive, kept++, i);
-	for (unsigned i = received; i < frames; i++)
-		move_chain(receive, kept++, i);
 	for (unsigned i = next; i < receive->count; i++)
 		move_chain(receive, kept++, i);
 	receive->count = kept;
@@ -193,7 +191,7 @@ static bool receive_some(struct vnet_receive *receive)
 	received = net_receive_batch(receive->net->backend, receive->pair, receive->frame, frames);
 	if (received <= 0)
 		return false;
-	deliver_all(receive, (unsigned)received, frames);
+	deliver_all(receive, (unsigned)received);
 	virtio_queue_publish(receive->queue);
 	return true;
 }

@@ -19,6 +19,7 @@
 #include "bus/pci.h"
 #include "bus/wiring.h"
 #include "dev/ide.h"
+#include "dev_fake.h"
 #include "kvm/gmem.h"
 #include "loop/loop.h"
 #include "loop/loop_thread.h"

@@ -83,6 +83,7 @@ $(B)/vitrine-slirp: $(SLIRP_OBJ)
 
 -include guest/guest.mk
 -include bios/bios.mk
+-include initrd/initrd.mk
 -include tests/tests.mk
 -include scripts/scripts.mk
 -include docs/docs.mk

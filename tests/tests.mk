@@ -55,4 +55,10 @@ $(B)/tests/bench/queue-cost: $(B)/obj/tests/bench/queue-cost.o $(B)/libvitrine.a
 bench-queue: $(B)/tests/bench/queue-cost
 	@$<
 
+# Carries frames between two network back ends: what they cost without a VM (docs/network.md).
+$(B)/bench/net-pump: $(B)/obj/tests/bench/net-pump.o $(B)/libvitrine.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
+
 -include tests/fuzz/fuzz.mk

@@ -89,7 +89,7 @@ static enum chain_verdict inflate(void *ctx, const struct virtq_chain *chain,
 	uint32_t offset = 0;
 	uint32_t got;
 
-	(void)written_bytes;
+	*written_bytes = 0;
 	if (chain->out_bytes > PFNS_PER_CHAIN_MAX * sizeof(*pfn) || chain->in_bytes)
 		return CHAIN_BAD;
 	while ((got = virtq_chain_read(chain, offset, pfn, sizeof(pfn))) > 0) {
@@ -106,7 +106,7 @@ static enum chain_verdict deflate(void *ctx, const struct virtq_chain *chain,
 {
 	struct balloon *balloon = ctx;
 
-	(void)written_bytes;
+	*written_bytes = 0;
 	balloon->deflated_bytes += (uint64_t)chain->out_bytes / sizeof(uint32_t) << PFN_SHIFT;
 	return CHAIN_DONE;
 }
@@ -119,7 +119,7 @@ static enum chain_verdict take_free_pages(void *ctx, const struct virtq_chain *c
 {
 	struct balloon *balloon = ctx;
 
-	(void)written_bytes;
+	*written_bytes = 0;
 	if (chain->out_bytes)
 		return CHAIN_BAD;
 	for (unsigned i = 0; i < chain->in_count; i++) {

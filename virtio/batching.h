@@ -15,7 +15,8 @@
 #include <stdbool.h>
 
 struct batching {
-	unsigned kicks; /* served one by one since the last try */
+	unsigned kicks;	    /* served one by one since the last try */
+	unsigned try_after; /* so many */
 	bool on;
 };
 

@@ -83,7 +83,7 @@ static enum chain_verdict send(void *ctx, const struct virtq_chain *chain, uint3
 	struct console_port *port = ctx;
 	uint8_t copy[COPY_BYTES];
 
-	(void)written_bytes;
+	*written_bytes = 0;
 	while (port->console && port->taken_bytes < chain->out_bytes) {
 		uint32_t length = virtq_chain_read(chain, port->taken_bytes, copy, sizeof(copy));
 		size_t taken = console_put_bytes(port->console, copy, length);

@@ -160,7 +160,7 @@ static enum chain_verdict take_control(void *ctx, const struct virtq_chain *chai
 	struct control control;
 	struct named_port *port;
 
-	(void)written_bytes;
+	*written_bytes = 0;
 	if (virtq_chain_read(chain, 0, &control, sizeof(control)) < sizeof(control))
 		return CHAIN_BAD;
 	if (control.event == EVENT_DEVICE_READY && control.value)

@@ -39,6 +39,7 @@ int vhost_device_init(struct vhost_device *dev, struct vhost_user *vhost, unsign
 	for (unsigned i = 0; i < queue_count && !err; i++)
 		err = virtio_add_queue(vdev, queue_size, queue_size, NULL);
 	vdev->offered = vhost_user_features(vhost) & VHOST_DEVICE_FEATURES;
+	vdev->withheld = ~vhost_user_features(vhost);
 	return err ? err
 		   : loop_add_fd(vdev->main_loop, vhost_user_fd(vhost), EPOLLRDHUP, hung_up, dev);
 }

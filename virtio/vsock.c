@@ -180,7 +180,7 @@ static enum chain_verdict take(void *ctx, const struct virtq_chain *chain, uint3
 	struct vsock_conn *conn;
 	bool done = true;
 
-	(void)written_bytes;
+	*written_bytes = 0;
 	if (virtq_chain_read(chain, 0, &header, sizeof(header)) < sizeof(header) ||
 	    header.len_bytes > chain->out_bytes - sizeof(header) ||
 	    header.len_bytes > VSOCK_PACKET_MAX)

@@ -403,7 +403,9 @@ const struct hostile_case hostile_case[] = {
 	{"written before read", written_before_read, HOSTILE_BOTH, true, false},
 	{"one byte to read", too_short, HOSTILE_BOTH, true, false},
 	{"one byte to write", only_written, HOSTILE_BOTH, true, false},
-	{"table in a table", table_in_table, HOSTILE_BOTH, false, false},
+	{"table in a table", table_in_table, HOSTILE_SPLIT, false, false},
+	/* §2.8.7: flags but WRITE are ignored in a packed table, so this is 16 bytes to read */
+	{"table's entry says table", table_in_table, HOSTILE_PACKED, true, false},
 	{"table of 17 bytes", table_of_17, HOSTILE_BOTH, false, false},
 	{"table of 8 bytes", table_of_8, HOSTILE_BOTH, false, false},
 	{"table of 0 bytes", table_of_0, HOSTILE_BOTH, false, false},

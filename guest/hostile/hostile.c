@@ -23,7 +23,7 @@ static bool open(struct virtio_device *device, unsigned but)
 {
 	const struct virtio_transport *transport = device->transport;
 
-	if (!virtio_start(device, 0))
+	if (!virtio_start(device, request_features(device)))
 		return false;
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
 		if (i != but && transport->queue_size_max(device, i) &&
@@ -72,26 +72,46 @@ static bool still_works(struct virtio_device *device)
 	return request_works(device);
 }
 
-static bool try_case(struct virtio_device *device, unsigned index, const struct hostile_case *c,
-		     unsigned *count)
+struct tally {
+	unsigned tried, failed, count[OUTCOMES];
+};
+
+/* A device that may end is tried no more when it has, and must have said so. */
+static bool ended[VIRTIO_DEVICES_MAX];
+
+static bool has_ended(const struct virtio_device *device, enum outcome outcome)
+{
+	bool *has = &ended[device - virtio_device];
+
+	*has |= request_may_end(device) && outcome == NEEDS_RESET;
+	return *has;
+}
+
+static void try_case(struct virtio_device *device, unsigned index, const struct hostile_case *c,
+		     struct tally *tally)
 {
 	enum outcome outcome = IGNORED;
 	const bool attacked = attack(device, index, c, &outcome);
 	const bool works = attacked && still_works(device);
 	const bool allowed = outcome != COMPLETED || c->may_complete;
+	const bool good = allowed && (works || (attacked && has_ended(device, outcome)));
 
-	count[outcome]++;
-	print("  %s %-36s %s%s%s\n", works && allowed ? "ok    " : "FAILED", c->name,
-	      outcome_name[outcome], allowed ? "" : ", which it must not be",
-	      works ? "" : "; and no longer works");
-	return works && allowed;
+	tally->tried++;
+	tally->count[outcome]++;
+	tally->failed += !good;
+	print("  %s %-36s %s%s%s\n", good ? "ok    " : "FAILED", c->name, outcome_name[outcome],
+	      allowed ? "" : ", which it must not be",
+	      works  ? ""
+	      : good ? "; its back end has ended, as it may"
+		     : "; and no longer works");
 }
 
 static bool try_device(struct virtio_device *device)
 {
-	unsigned index, failed = 0, tried = 0, count[OUTCOMES] = {0};
+	struct tally tally = {0};
+	unsigned index;
 
-	if (!request_queue(device->id, &index)) {
+	if (!request_queue(device, &index)) {
 		print("hostile: %s: no proper request is known for device ID %u\n", device->name,
 		      device->id);
 		return true;
@@ -102,18 +122,16 @@ static bool try_device(struct virtio_device *device)
 		print("  FAILED a proper request before all\n");
 		return false;
 	}
-	for (unsigned i = 0; i < hostile_case_count; i++) {
+	for (unsigned i = 0; i < hostile_case_count && !ended[device - virtio_device]; i++) {
 		const bool packed = device->negotiated & VIRTIO_F_RING_PACKED;
 
-		if (!(hostile_case[i].format & (packed ? HOSTILE_PACKED : HOSTILE_SPLIT)))
-			continue;
-		tried++;
-		failed += !try_case(device, index, &hostile_case[i], count);
+		if (hostile_case[i].format & (packed ? HOSTILE_PACKED : HOSTILE_SPLIT))
+			try_case(device, index, &hostile_case[i], &tally);
 	}
 	print("hostile: %s: %u cases, %u need reset, %u ignored, %u completed, %u failed\n",
-	      virtio_id_name(device->id), tried, count[NEEDS_RESET], count[IGNORED],
-	      count[COMPLETED], failed);
-	return !failed;
+	      virtio_id_name(device->id), tally.tried, tally.count[NEEDS_RESET],
+	      tally.count[IGNORED], tally.count[COMPLETED], tally.failed);
+	return !tally.failed;
 }
 
 /* What one device went through must not hurt the others. */
@@ -123,7 +141,8 @@ static bool all_still_work(void)
 	unsigned index;
 
 	for (unsigned i = 0; i < virtio_device_count; i++)
-		if (request_queue(virtio_device[i].id, &index) && !still_works(&virtio_device[i])) {
+		if (request_queue(&virtio_device[i], &index) && !ended[i] &&
+		    !still_works(&virtio_device[i])) {
 			print("hostile: %s no longer works\n", virtio_device[i].name);
 			good = false;
 		}

@@ -18,15 +18,18 @@
 #define REPLY 512 /* of the third */
 #define END 2048  /* of the fourth */
 #define PIECES_MAX REQUEST_PIECES_MAX
+#define CONSOLE_F_MULTIPORT (1ull << 1)
 
 /* One request's shape, and how its answer is judged: bytes that the device must at least write. */
 struct shape {
 	uint32_t id;
+	uint64_t wanted; /* features that make the device one of this kind */
 	unsigned queue;
 	uint32_t bytes[PIECES_MAX]; /* read, read, written, written; 0: not there */
 	uint32_t written_min;
 	void (*fill)(uint8_t *page, uint64_t gpa, const struct virtio_device *device);
 	bool (*is_good)(const uint8_t *page); /* NULL: whatever was written */
+	bool may_end;
 };
 
 static void fill_blk(uint8_t *page, uint64_t gpa, const struct virtio_device *device)
@@ -62,6 +65,19 @@ static void fill_console(uint8_t *page, uint64_t gpa, const struct virtio_device
 	(void)gpa;
 	(void)device;
 	memcpy(page, text, sizeof(text) - 1);
+}
+
+/* DEVICE_READY, on the control queue (§5.3.6.2). */
+static void fill_control(uint8_t *page, uint64_t gpa, const struct virtio_device *device)
+{
+	const struct {
+		uint32_t port;
+		uint16_t event, value;
+	} ready = {0, 0, 1};
+
+	(void)gpa;
+	(void)device;
+	memcpy(page, &ready, sizeof(ready));
 }
 
 static void fill_nothing(uint8_t *page, uint64_t gpa, const struct virtio_device *device)
@@ -119,31 +135,49 @@ static bool good_fs(const uint8_t *page)
 	return !memcmp(page + REPLY + 4, no_error, 4);
 }
 
+/* Of two kinds with one ID the one that wants more comes first. */
 static const struct shape shape[] = {
-	{VIRTIO_ID_BLOCK, 0, {16, 0, 512, 1}, 513, fill_blk, good_blk},
-	{VIRTIO_ID_NET, VIRTIO_NET_TX, {VIRTIO_NET_HEADER_BYTES, 60, 0, 0}, 0, fill_net, NULL},
-	{VIRTIO_ID_CONSOLE, 1, {15, 0, 0, 0}, 0, fill_console, NULL},
-	{VIRTIO_ID_RNG, 0, {0, 0, 64, 0}, 1, fill_nothing, NULL},
-	{VIRTIO_ID_BALLOON, 0, {4, 0, 0, 0}, 0, fill_balloon, NULL},
-	{VIRTIO_ID_VSOCK, 1, {44, 0, 0, 0}, 0, fill_vsock, NULL},
-	{VIRTIO_ID_FS, 1, {40, 16, 16, 64}, 16, fill_fs, good_fs},
+	{VIRTIO_ID_BLOCK, 0, 0, {16, 0, 512, 1}, 513, fill_blk, good_blk, false},
+	{VIRTIO_ID_NET, 0, VIRTIO_NET_TX, {VIRTIO_NET_HEADER_BYTES, 60}, 0, fill_net, NULL, false},
+	{VIRTIO_ID_CONSOLE, CONSOLE_F_MULTIPORT, 3, {8}, 0, fill_control, NULL, false},
+	{VIRTIO_ID_CONSOLE, 0, 1, {15}, 0, fill_console, NULL, false},
+	{VIRTIO_ID_RNG, 0, 0, {0, 0, 64}, 1, fill_nothing, NULL, false},
+	{VIRTIO_ID_BALLOON, 0, 0, {4}, 0, fill_balloon, NULL, false},
+	{VIRTIO_ID_VSOCK, 0, 1, {44}, 0, fill_vsock, NULL, false},
+	{VIRTIO_ID_FS, 0, 1, {40, 16, 16, 64}, 16, fill_fs, good_fs, true},
 };
 
-static const struct shape *find_shape(uint32_t id)
+static const struct shape *find_shape(const struct virtio_device *device)
 {
+	const uint64_t offered = device->transport->get_features(device);
+
 	for (unsigned i = 0; i < sizeof(shape) / sizeof(shape[0]); i++)
-		if (shape[i].id == id)
+		if (shape[i].id == device->id && !(shape[i].wanted & ~offered))
 			return &shape[i];
 	return NULL;
 }
 
-bool request_queue(uint32_t id, unsigned *index)
+bool request_queue(const struct virtio_device *device, unsigned *index)
 {
-	const struct shape *s = find_shape(id);
+	const struct shape *s = find_shape(device);
 
 	if (s)
 		*index = s->queue;
 	return s;
+}
+
+uint64_t request_features(const struct virtio_device *device)
+{
+	const struct shape *s = find_shape(device);
+
+	return s ? s->wanted : 0;
+}
+
+bool request_may_end(const struct virtio_device *device)
+{
+	const struct shape *s = find_shape(device);
+
+	return s && s->may_end;
 }
 
 /* Two pages: the second is for the balloon to take. */
@@ -157,7 +191,7 @@ static struct dma *get_page(void)
 unsigned request_prepare(const struct virtio_device *device, struct virtq_buffer *buffer)
 {
 	static const uint32_t offset[PIECES_MAX] = {0, DATA, REPLY, END};
-	const struct shape *s = find_shape(device->id);
+	const struct shape *s = find_shape(device);
 	const struct dma *page = get_page();
 	unsigned count = 0;
 
@@ -174,7 +208,7 @@ unsigned request_prepare(const struct virtio_device *device, struct virtq_buffer
 
 bool request_works(struct virtio_device *device)
 {
-	const struct shape *s = find_shape(device->id);
+	const struct shape *s = find_shape(device);
 	struct virtq_buffer buffer[PIECES_MAX];
 	const unsigned count = request_prepare(device, buffer);
 	struct dma *page = get_page();

@@ -10,7 +10,13 @@
 #include "guest/virtio/device.h"
 
 /* The queue that takes it; false: this kind of device is not known here. */
-bool request_queue(uint32_t id, unsigned *index);
+bool request_queue(const struct virtio_device *device, unsigned *index);
+
+/* The device features that it takes. */
+uint64_t request_features(const struct virtio_device *device);
+
+/* The device is served by a program that ends itself when it is asked for nonsense: virtiofsd. */
+bool request_may_end(const struct virtio_device *device);
 
 /* Writes it into memory and describes its pieces; returns how many, 0: none is known. */
 #define REQUEST_PIECES_MAX 4

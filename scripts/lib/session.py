@@ -73,13 +73,19 @@ def run(job, engine, sink, note=lambda text: None):
             try:
                 status = conversation.hold(engine, kernel, initrd, folder, attempt)
             except TimeoutError:
-                note(f"hung in try {attempt} of {tries}")
+                note(f"hung in try {attempt} of {tries}{_after(kept)}")
                 status = TIMED_OUT
                 if attempt < tries:
                     continue
         for frame in kept:
             sink(*frame)
         return status, attempt
+
+
+def _after(frames):
+    """What was the last that came, in words."""
+    lines = b"".join(data for _, data in frames).decode(errors="replace").split("\n")
+    return f" after: {' '.join(lines[-2].split()[:2])}" if len(lines) > 1 else ""
 
 
 def _make_initrd(job, engine, kernel, folder):

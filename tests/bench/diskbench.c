@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * diskbench DEVICE NAME read|write random|sequential BLOCK_BYTES DEPTH COUNT — in the guest: transfers COUNT blocks
- * past the page cache (O_DIRECT), DEPTH of them at a time by Linux' native asynchronous I/O, and prints
- * "@@ NAME-begin" and "@@ NAME-end" around them for meter. COUNT 0 shows what the marks themselves cost.
+ * diskbench DEVICE NAME read|write random|sequential BLOCK_BYTES DEPTH COUNT — in the guest:
+ * transfers COUNT blocks past the page cache (O_DIRECT), DEPTH of them at a time by Linux' native
+ * asynchronous I/O, and prints "@@ NAME-begin" and "@@ NAME-end" around them for meter. COUNT 0
+ * shows what the marks themselves cost.
  */
 #define _GNU_SOURCE
 #include <err.h>

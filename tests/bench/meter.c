@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * meter LIMIT_S LAST VMM ARGUMENT… — starts a VMM and, for each line of its guest that begins with "@@ ", prints
- * one line "figures: mark=WORD name=value …", WORD being the next word; after the mark LAST it kills
- * the VMM. Runs in the AMD-V sandbox (see bench-boot, bench-virtio), where the clock counts instructions.
+ * meter LIMIT_S LAST VMM ARGUMENT… — starts a VMM and, for each line of its guest that begins with
+ * "@@ ", prints one line "figures: mark=WORD name=value …", WORD being the next word; after the
+ * mark LAST it kills the VMM. Runs in the AMD-V sandbox (see bench-boot, bench-virtio), where the
+ * clock counts instructions.
  *
- * Time and CPU time are since exec; exits and faults are KVM's own counters in debugfs; memory is from
- * smaps, where guest RAM is what is called guest-ram or is 200 MiB or larger, and is counted apart.
- * All of them are sums over the VMM and its descendants. Counting takes some ms: a guest that wants to measure
- * what follows a mark sleeps first.
+ * Time and CPU time are since exec; exits and faults are KVM's own counters in debugfs; memory is
+ * from smaps, where guest RAM is what is called guest-ram or is 200 MiB or larger, and is counted
+ * apart. All of them are sums over the VMM and its descendants. Counting takes some ms: a guest
+ * that wants to measure what follows a mark sleeps first.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -197,7 +198,7 @@ struct output {
 	char text[OUTPUT_MAX];
 };
 
-/* The next whole line, or NULL when the output or the patience has ended. *time_ms is when its end came. */
+/* The next whole line, or NULL when output or patience has ended. *time_ms: when its end came. */
 static char *next_line(struct output *out, double deadline_ms, double *time_ms)
 {
 	struct pollfd readable = {.fd = out->fd, .events = POLLIN};

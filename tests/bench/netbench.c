@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * netbench serve — beside the VMM: answers the clients below.
- * netbench HOST NAME tx|rx|tcp-tx|tcp-rx COUNT — in the guest: COUNT UDP packets of 60 bytes to or from HOST, or a TCP
- * stream of COUNT × 64 KiB. Prints "@@ NAME-begin" and "@@ NAME-end" around them for meter, then
- * "@@ NAME-delivered=N": how many arrived. COUNT 0 shows what the marks themselves cost.
+ * netbench HOST NAME tx|rx|tcp-tx|tcp-rx COUNT — in the guest: COUNT UDP packets of 60 bytes to or
+ * from HOST, or a TCP stream of COUNT × 64 KiB. Prints "@@ NAME-begin" and "@@ NAME-end" around
+ * them for meter, then "@@ NAME-delivered=N": how many arrived. COUNT 0 shows what the marks
+ * themselves cost.
  *
- * Packets from the host are sent by a window, so that none need be dropped: the guest says how many it has got.
- * Packets from the guest go to a socket that nobody reads; the host kernel's counters say how many.
+ * Packets from the host are sent by a window, so that none need be dropped: the guest says how many
+ * it has got. Packets from the guest go to a socket that nobody reads; the host kernel's counters
+ * say how many.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

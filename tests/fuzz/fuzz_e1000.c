@@ -4,7 +4,8 @@
  *
  *     make fuzz-nic && build/fuzz/fuzz_e1000 -max_total_time=600
  *
- * Rings and buffers are set up as a driver does it; an input is a list of steps of 20 bytes that spoil it.
+ * Rings and buffers are set up as a driver does it; an input is a list of steps of 20 bytes that
+ * spoil it.
  */
 #include "../unit/e1000_fixture.h"
 

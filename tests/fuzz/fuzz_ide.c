@@ -20,6 +20,7 @@ struct setting {
 	struct device *dev;
 	struct gmem mem;
 	struct block *block[3];
+	bool by_port; /* with short cuts, as KVM has them */
 };
 
 static const struct window {
@@ -32,6 +33,28 @@ static const struct window {
 	       {PCI_FIXED_WINDOW + IDE_COMMAND_0, 8},
 	       {PCI_FIXED_WINDOW + IDE_COMMAND_1, 8},
 	       {IDE_BAR_BUS_MASTER, 16}};
+
+/* The same by port, with short cuts around it. */
+static void access_port(const uint8_t *step)
+{
+	static const uint16_t base[] = {PORT_IDE_COMMAND_0, PORT_IDE_CONTROL_0, PORT_IDE_COMMAND_1,
+					PORT_IDE_CONTROL_1, PORT_PCI_WINDOW,	PORT_PCI_WINDOW};
+	unsigned window = (step[1] & 7) % 6;
+	uint16_t port = base[window] + (window % 2 && window < 4 ? 0 : (step[1] >> 3) % 16);
+	unsigned width = 1u << (step[0] >> 4 & 3) % 3;
+	uint32_t value = (uint32_t)(step[2] | step[3] << 8) * 0x10001u;
+
+	if (window < 4 && (port & 7) + width > 8)
+		width = 1;
+	if (window % 2 && window < 4)
+		width = 1;
+	if (window >= 4 && port % 16 + width > 16)
+		width = 1;
+	if (step[0] & 8)
+		fake_out(port, width, width == 4 ? value : value & ((1u << width * 8) - 1));
+	else
+		fake_in(port, width);
+}
 
 static void access_window(struct setting *s, const uint8_t *step)
 {
@@ -119,7 +142,12 @@ static void run_step(struct setting *s, const uint8_t *step)
 	switch (step[0] & 7) {
 	case 0:
 	case 1:
-	case 2: access_window(s, step); break;
+	case 2:
+		if (s->by_port)
+			access_port(step);
+		else
+			access_window(s, step);
+		break;
 	case 3: string(s, step); break;
 	case 4: write_memory(s, step); break;
 	case 5: command(s, step); break;
@@ -129,6 +157,9 @@ static void run_step(struct setting *s, const uint8_t *step)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	if (size < 1)
+		return 0;
+
 	struct setting s = {
 		.block = {fake_block(DISK_BYTES), fake_block(DISK_BYTES), fake_block(CD_BYTES)}};
 	struct ide_options options = {.drive = {{.block = s.block[0], .dma = true},
@@ -138,14 +169,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fake_line line = {0};
 	struct device_setup setup = {.mem = &s.mem, .irq = fake_irq(&line), .options = &options};
 
+	s.by_port = data[0] & 1;
+	if (s.by_port)
+		setup.wiring = &fake_wiring;
+	memset(&fake_kvm, 0, sizeof(fake_kvm));
 	if (gmem_create(&s.mem, FAKE_RAM_BYTES, GMEM_ANONYMOUS) ||
 	    device_create(&ide_ops, "fuzz", &setup, &s.dev))
 		abort();
-	pci_config_write((struct pci_function *)s.dev, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-	for (size_t i = 0; i + 4 <= size && i < 4096; i += 4)
+	fake_kvm.dev = s.dev;
+	pci_config_write((struct pci_function *)s.dev, PCI_BAR0 + 16, 4, PORT_PCI_WINDOW);
+	pci_config_write((struct pci_function *)s.dev, PCI_COMMAND, 2,
+			 PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+	for (size_t i = 1; i + 4 <= size && i < 4096; i += 4)
 		run_step(&s, data + i);
 	device_destroy(s.dev);
 	gmem_destroy(&s.mem);
+	for (unsigned i = 0; i < FAKE_DOORBELLS; i++)
+		if (fake_kvm.doorbell[i].port)
+			abort(); /* left behind */
 	for (unsigned i = 0; i < 3; i++)
 		fake_block_free(s.block[i]);
 	return 0;

@@ -40,6 +40,21 @@ static void access_port(struct device *card, const uint8_t *step)
 	}
 }
 
+/* INS or OUTS, up to a page of what KVM hands over at once. */
+static void move_string(struct device *card, const uint8_t *step)
+{
+	static uint8_t data[1024];
+	unsigned width = 1u << step[1] % 3, port = step[1] & 0x40 ? step[1] & 0x1f : 0x10;
+	unsigned count = 1 + (step[2] | (unsigned)step[3] << 8) % (sizeof(data) / width);
+
+	pthread_mutex_lock(&card->lock);
+	if (step[0] & 8)
+		ne2000_ops.read_string(card, 0, port, width, data, count);
+	else
+		ne2000_ops.write_string(card, 0, port, width, data, count);
+	pthread_mutex_unlock(&card->lock);
+}
+
 static void happen(const uint8_t *step)
 {
 	static uint8_t frame[2048];
@@ -72,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i + 4 <= size; i += 4) {
 		if ((data[i] & 3) == 3)
 			happen(data + i);
+		else if ((data[i] & 3) == 2)
+			move_string(card, data + i);
 		else
 			access_port(card, data + i);
 		if (data[i] & 4)

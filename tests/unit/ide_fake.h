@@ -7,15 +7,23 @@
 #ifndef VITRINE_TESTS_IDE_FAKE_H
 #define VITRINE_TESTS_IDE_FAKE_H
 
+#include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "backend/block.h"
 #include "bus/pci.h"
+#include "bus/wiring.h"
 #include "dev/ide.h"
+#include "dev_fake.h"
 #include "kvm/gmem.h"
+#include "loop/loop.h"
 #include "loop/loop_thread.h"
+#include "ports.h"
 
 #define FAKE_RAM_BYTES 0x100000
 
@@ -223,6 +231,176 @@ static inline void fake_run(void)
 {
 	for (unsigned i = 0; i < 100000 && fake_turn(); i++)
 		;
+}
+
+/* --- short cuts --------------------------------------------------------------------------------- */
+
+#define FAKE_DOORBELLS 8
+#define FAKE_ZONES 8
+#define FAKE_LATE_MAX 170 /* as KVM's ring */
+
+/* Accesses by port; what KVM would keep back is kept back here. */
+static struct {
+	struct device *dev;
+	struct {
+		uint64_t port, value;
+		int fd;
+	} doorbell[FAKE_DOORBELLS];
+	struct {
+		uint16_t port;
+		unsigned count;
+	} zone[FAKE_ZONES];
+	struct {
+		uint16_t port;
+		unsigned width;
+		uint64_t value;
+	} late[FAKE_LATE_MAX];
+	unsigned late_count;
+} fake_kvm;
+
+static inline int fake_add_doorbell(void *kvm, enum bus_space space, uint64_t addr, unsigned width,
+				    uint64_t value, int fd)
+{
+	(void)kvm;
+	if (space != BUS_PIO || width != 1)
+		abort();
+	for (unsigned i = 0; i < FAKE_DOORBELLS; i++)
+		if (!fake_kvm.doorbell[i].port) {
+			fake_kvm.doorbell[i].port = addr;
+			fake_kvm.doorbell[i].value = value;
+			fake_kvm.doorbell[i].fd = fd;
+			return 0;
+		}
+	abort();
+}
+
+static inline int fake_remove_doorbell(void *kvm, enum bus_space space, uint64_t addr,
+				       unsigned width, uint64_t value, int fd)
+{
+	(void)kvm;
+	(void)space;
+	(void)width;
+	for (unsigned i = 0; i < FAKE_DOORBELLS; i++)
+		if (fake_kvm.doorbell[i].port == addr && fake_kvm.doorbell[i].value == value &&
+		    fake_kvm.doorbell[i].fd == fd) {
+			fake_kvm.doorbell[i].port = 0;
+			return 0;
+		}
+	abort();
+}
+
+static inline int fake_irqfd(void *kvm, unsigned gsi, int fd)
+{
+	(void)kvm;
+	(void)fd;
+	return gsi == IRQ_IDE_0 || gsi == IRQ_IDE_1 ? 0 : -EINVAL;
+}
+
+static inline int fake_add_deferred(void *kvm, uint16_t port, unsigned count)
+{
+	(void)kvm;
+	for (unsigned i = 0; i < FAKE_ZONES; i++)
+		if (!fake_kvm.zone[i].count) {
+			fake_kvm.zone[i].port = port;
+			fake_kvm.zone[i].count = count;
+			return 0;
+		}
+	abort();
+}
+
+static inline int fake_remove_deferred(void *kvm, uint16_t port, unsigned count)
+{
+	(void)kvm;
+	for (unsigned i = 0; i < FAKE_ZONES; i++)
+		if (fake_kvm.zone[i].port == port && fake_kvm.zone[i].count == count) {
+			fake_kvm.zone[i].count = 0;
+			return 0;
+		}
+	abort();
+}
+
+/* Which window and offset a port of the controller is. False: none. */
+static inline bool fake_decode(uint16_t port, unsigned *region, uint64_t *offset)
+{
+	static const uint16_t fixed[] = {PORT_IDE_COMMAND_0, PORT_IDE_CONTROL_0, PORT_IDE_COMMAND_1,
+					 PORT_IDE_CONTROL_1};
+	uint64_t base = ((struct pci_function *)fake_kvm.dev)->bar[IDE_BAR_BUS_MASTER].base;
+
+	for (unsigned i = 0; i < 4; i++)
+		if (port >= fixed[i] && port < fixed[i] + (i % 2 ? 1 : 8)) {
+			*region = PCI_FIXED_WINDOW + i;
+			*offset = port - fixed[i];
+			return true;
+		}
+	*region = IDE_BAR_BUS_MASTER;
+	*offset = port - base;
+	return base && *offset < 16;
+}
+
+static inline void fake_flush_deferred(void *kvm)
+{
+	unsigned region;
+	uint64_t offset;
+
+	(void)kvm;
+	for (unsigned i = 0; i < fake_kvm.late_count; i++)
+		if (fake_decode(fake_kvm.late[i].port, &region, &offset))
+			dev_write_wide(fake_kvm.dev, region, offset, fake_kvm.late[i].width,
+				       fake_kvm.late[i].value);
+	fake_kvm.late_count = 0;
+}
+
+static const struct wiring fake_wiring = {.add_doorbell = fake_add_doorbell,
+					  .remove_doorbell = fake_remove_doorbell,
+					  .add_irqfd = fake_irqfd,
+					  .remove_irqfd = fake_irqfd,
+					  .add_deferred = fake_add_deferred,
+					  .remove_deferred = fake_remove_deferred,
+					  .flush_deferred = fake_flush_deferred};
+
+static inline bool fake_keeps_back(uint16_t port, unsigned width)
+{
+	for (unsigned i = 0; i < FAKE_ZONES; i++)
+		if (port >= fake_kvm.zone[i].port &&
+		    port + width <= fake_kvm.zone[i].port + fake_kvm.zone[i].count)
+			return fake_kvm.late_count < FAKE_LATE_MAX;
+	return false;
+}
+
+/* OUT, as KVM sees it: a doorbell, kept back, or an exit. */
+static inline void fake_out(uint16_t port, unsigned width, uint64_t value)
+{
+	unsigned region;
+	uint64_t offset;
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < FAKE_DOORBELLS; i++)
+		if (width == 1 && fake_kvm.doorbell[i].port == port &&
+		    fake_kvm.doorbell[i].value == value) {
+			if (write(fake_kvm.doorbell[i].fd, &one, sizeof(one)) < 0)
+				abort();
+			return;
+		}
+	if (fake_keeps_back(port, width)) {
+		fake_kvm.late[fake_kvm.late_count].port = port;
+		fake_kvm.late[fake_kvm.late_count].width = width;
+		fake_kvm.late[fake_kvm.late_count++].value = value;
+		return;
+	}
+	fake_flush_deferred(NULL);
+	if (fake_decode(port, &region, &offset))
+		dev_write_wide(fake_kvm.dev, region, offset, width, value);
+}
+
+static inline uint64_t fake_in(uint16_t port, unsigned width)
+{
+	unsigned region;
+	uint64_t offset;
+
+	fake_flush_deferred(NULL);
+	if (!fake_decode(port, &region, &offset))
+		return UINT64_MAX;
+	return dev_read_wide(fake_kvm.dev, region, offset, width);
 }
 
 #endif

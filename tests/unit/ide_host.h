@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * A host on the IDE cable: a controller with two disks and two CD-ROM drives (one without a medium), and
- * commands as a driver issues them. To be included once, behind dev_fake.h and ide_fake.h.
+ * commands as a driver issues them. To be included once.
  */
 #ifndef VITRINE_TESTS_IDE_HOST_H
 #define VITRINE_TESTS_IDE_HOST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dev_fake.h"
+#include "ide_fake.h"
 
 #define BSY 0x80
 #define DRDY 0x40

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What tests of network cards put in the place of the back end and of the card's thread: a wire that keeps what was
- * sent and hands out what was put on it, and a loop that runs when told to. Once in a program, in the
- * place of dev_fake.h, which it includes.
+ * What tests of network cards put in the place of the back end and of the card's thread: a wire
+ * that keeps what was sent and hands out what was put on it, and a loop that runs when told to.
+ * Once in a program, in the place of dev_fake.h, which it includes.
  */
 #ifndef VITRINE_TESTS_NIC_FAKE_H
 #define VITRINE_TESTS_NIC_FAKE_H

@@ -4,6 +4,11 @@
  * memory; pieces, odd memory, drain, snapshots, several queues.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "block_rig.h"
 
@@ -192,7 +197,7 @@ static void test_cached_read_is_inline(void **state)
 
 /* --- drain */
 
-#define JOBS 300 /* more than a ring takes at a time */
+#define JOBS 600 /* more than a ring takes at a time */
 
 struct drain_test {
 	struct block_rig rig;
@@ -250,6 +255,136 @@ static void test_drain(void **state)
 		drain_mode((struct block_options){.iops = 1}); /* five minutes' worth */
 		drain_mode((struct block_options){.seek_hdd = true});
 	}
+}
+
+/* Chains of requests: each done() starts the next one, in the loop's thread, while another thread drains. */
+#define CHAINS 40
+
+struct chain {
+	struct block_job job; /* first: done() casts back */
+	struct iovec iov;
+	bool *stop;
+	unsigned length;
+	bool resting;
+};
+
+static void go_on(struct block_request *request, int error)
+{
+	struct chain *chain = (struct chain *)request;
+
+	assert_int_equal(error, 0);
+	chain->length++;
+	chain->resting = *chain->stop;
+	if (chain->resting)
+		return;
+	request->op = request->op == BLOCK_READ ? BLOCK_WRITE : BLOCK_READ;
+	block_submit(chain->job.rig->queue, request);
+}
+
+static void start_chains(struct block_rig *rig, struct chain *chain, uint8_t *memory, bool *stop)
+{
+	for (unsigned i = 0; i < CHAINS; i++, chain++) {
+		chain->iov = (struct iovec){memory + i * 4096, 4096};
+		chain->stop = stop;
+		chain->job.rig = rig;
+		chain->job.request = (struct block_request){.op = BLOCK_READ,
+							    .offset_bytes = i * 4096,
+							    .len_bytes = 4096,
+							    .iov = &chain->iov,
+							    .iov_count = 1,
+							    .done = go_on};
+		block_submit(rig->queue, &chain->job.request);
+	}
+	block_flush_batch(rig->queue);
+}
+
+static void drain_running(struct block_options options)
+{
+	struct chain *chain = calloc(CHAINS, sizeof(*chain));
+	uint8_t *memory = aligned_alloc(4096, CHAINS * 4096);
+	struct block_rig rig;
+	unsigned total = 0;
+
+	assert_true(chain && memory);
+	memset(memory, 0, CHAINS * 4096);
+	block_rig_image(&rig, CHAINS * 4096);
+	block_rig_open(&rig, options);
+	for (int round = 0; round < 10; round++) {
+		bool stop = false;
+
+		pthread_mutex_lock(&rig.lock);
+		start_chains(&rig, chain, memory, &stop);
+		pthread_mutex_unlock(&rig.lock);
+		usleep(3000);
+		pthread_mutex_lock(&rig.lock);
+		stop = true;
+		block_drain(rig.queue);
+		for (unsigned i = 0; i < CHAINS; i++) {
+			assert_true(chain[i].resting);
+			total += chain[i].length;
+		}
+		pthread_mutex_unlock(&rig.lock);
+	}
+	assert_true(total >= 10 * CHAINS);
+	block_rig_close(&rig);
+	unlink(rig.path);
+	free(memory);
+	free(chain);
+}
+
+static void test_drain_running(void **state)
+{
+	(void)state;
+	drain_running((struct block_options){.cache = BLOCK_CACHE_NONE});
+	drain_running((struct block_options){.cache = BLOCK_CACHE_NONE, .aio = BLOCK_AIO_THREADS});
+	drain_running((struct block_options){.cache = BLOCK_CACHE_NONE, .iops = 2000});
+}
+
+/* --- no io_uring, as in many containers */
+
+static int forbid_io_uring(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+}
+
+static void run_without_io_uring(void)
+{
+	struct block_rig rig;
+	struct block *block;
+	char err[256];
+
+	assert_int_equal(forbid_io_uring(), 0);
+	run_mode((struct block_options){.cache = BLOCK_CACHE_NONE});
+	drain_mode((struct block_options){.cache = BLOCK_CACHE_NONE});
+	block_rig_image(&rig, 4096);
+	struct block_options options = {.path = rig.path, .aio = BLOCK_AIO_URING};
+	assert_int_equal(block_open(&options, &block, err, sizeof(err)), -ENOSYS);
+	assert_non_null(strstr(err, "use aio=auto"));
+	unlink(rig.path);
+}
+
+static void test_without_io_uring(void **state)
+{
+	int status;
+
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		run_without_io_uring();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* --- two queues on one disk: clusters that both write to lose nothing */
@@ -313,6 +448,8 @@ int main(void)
 		cmocka_unit_test(test_snapshot_copies),
 		cmocka_unit_test(test_cached_read_is_inline),
 		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_drain_running),
+		cmocka_unit_test(test_without_io_uring),
 		cmocka_unit_test(test_two_queues),
 	};
 

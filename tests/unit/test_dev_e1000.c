@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The e1000's registers as a driver meets them: EEPROM, PHY, interrupts and their throttle, reset, the I/O window; and
- * drivers that mean harm.
+ * The e1000's registers as a driver meets them: EEPROM, PHY, interrupts and their throttle, reset,
+ * the I/O window; and drivers that mean harm.
  */
 #include <setjmp.h>
 #include <stdarg.h>

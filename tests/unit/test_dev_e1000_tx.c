@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an e1000 sends: legacy and extended descriptors, checksums, segmentation, write-back, a back end that is full.
+ * What an e1000 sends: legacy and extended descriptors, checksums, segmentation, write-back, a back
+ * end that is full.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -199,7 +200,8 @@ static void test_checksum_offload(void **state)
 	assert_int_equal(vnet->gso_type, VIRTIO_NET_HDR_GSO_NONE);
 }
 
-/* Puts a packet to segment into descriptors of 4 KiB as Linux does; sums as its driver leaves them. */
+/* Puts a packet to segment into descriptors of 4 KiB as Linux does; sums as its driver leaves
+ * them. */
 static unsigned send_segmented(uint8_t *frame, size_t len, bool is_ipv6, unsigned mss,
 			       unsigned tail)
 {

@@ -405,6 +405,107 @@ static void test_write_cache_off(void **state)
 	assert_int_equal(h->disk->flushes, 1);
 }
 
+/* --- short cuts: the same by port, with doorbells and late writes -------------------------------- */
+
+#define BM_PORT 0xc000
+
+static struct device *shortcut_device(struct ide_host *h)
+{
+	struct device_setup setup = {.mem = &h->mem,
+				     .irq = {.set_level = host_set_level},
+				     .options = &h->options,
+				     .wiring = &fake_wiring};
+	struct device *dev;
+
+	memset(&fake_kvm, 0, sizeof(fake_kvm));
+	assert_int_equal(device_create(&ide_ops, "short", &setup, &dev), 0);
+	fake_kvm.dev = dev;
+	pci_config_write((struct pci_function *)dev, PCI_BAR0 + 16, 4, BM_PORT);
+	pci_config_write((struct pci_function *)dev, PCI_COMMAND, 2,
+			 PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+	return dev;
+}
+
+static void issue_by_port(uint8_t code, uint8_t lba, uint8_t count, uint8_t direction)
+{
+	fake_out(BM_PORT + 4, 4, TABLE);
+	fake_out(BM_PORT, 1, direction);
+	fake_out(PORT_IDE_COMMAND_0 + DEVICE, 1, MASTER_LBA);
+	fake_out(PORT_IDE_COMMAND_0 + COUNT, 1, count);
+	fake_out(PORT_IDE_COMMAND_0 + LBA_LOW, 1, lba);
+	fake_out(PORT_IDE_COMMAND_0 + LBA_MID, 1, 0);
+	fake_out(PORT_IDE_COMMAND_0 + LBA_HIGH, 1, 0);
+	assert_true(fake_kvm.late_count >= 6); /* no exit so far */
+	fake_out(PORT_IDE_COMMAND_0 + COMMAND, 1, code);
+	assert_int_equal(fake_kvm.late_count, 0);
+}
+
+static void test_doorbell(void **state)
+{
+	struct ide_host *h = *state;
+	struct device *dev = shortcut_device(h);
+
+	fill(h->disk, 9, 1);
+	put_prd(h, TABLE, 0, BUFFER, 512, true);
+	for (unsigned peek = 0; peek < 2; peek++) {
+		assert_int_equal(gmem_zero(&h->mem, BUFFER, 512), 0);
+		issue_by_port(0xc8, 9, 1, TO_MEMORY);
+		fake_out(BM_PORT, 1, START | TO_MEMORY);
+		if (peek) /* before the thread has seen the doorbell */
+			assert_int_equal(fake_in(BM_PORT, 1), START | TO_MEMORY);
+		fake_run();
+		assert_int_equal(fake_in(BM_PORT + 2, 1) & 7, INTERRUPT);
+		gmem_read(&h->mem, BUFFER, data, 512);
+		assert_memory_equal(data, h->disk->data + 9 * 512, 512);
+		fake_out(BM_PORT, 1, TO_MEMORY);
+		fake_out(BM_PORT + 2, 1, INTERRUPT);
+		assert_int_equal(fake_in(BM_PORT + 2, 1) & 7, 0);
+		assert_int_equal(fake_in(PORT_IDE_COMMAND_0 + COMMAND, 1), 0x50);
+	}
+	/* START and STOP before the thread wakes up: in the order of the guest */
+	issue_by_port(0xc8, 9, 1, TO_MEMORY);
+	fake_out(BM_PORT, 1, START | TO_MEMORY);
+	fake_out(BM_PORT, 1, TO_MEMORY);
+	assert_int_equal(fake_in(BM_PORT, 1), TO_MEMORY);
+	fake_run();
+	assert_int_equal(fake_in(BM_PORT, 1), TO_MEMORY);
+	assert_true(fake_in(PORT_IDE_CONTROL_0, 1) & BSY);
+	device_destroy(dev);
+	for (unsigned i = 0; i < FAKE_DOORBELLS; i++)
+		assert_int_equal(fake_kvm.doorbell[i].port, 0);
+}
+
+/* A START that is no doorbell, and data behind which the guest looks at nothing: the timer brings them. */
+static void test_late_writes(void **state)
+{
+	struct ide_host *h = *state;
+	struct device *dev = shortcut_device(h);
+
+	fill(h->disk, 9, 1);
+	put_prd(h, TABLE, 0, BUFFER, 512, true);
+	issue_by_port(0xc8, 9, 1, TO_MEMORY);
+	fake_out(BM_PORT, 2, START | TO_MEMORY);
+	fake_run();
+	assert_int_equal(h->disk->reads, 0);
+	fake_time_pass(3000000);
+	fake_run();
+	assert_int_equal(h->disk->reads, 1);
+	fake_out(BM_PORT, 1, 0);
+	fake_time_pass(10000000);
+	issue_by_port(0x30, 3, 1, 0);
+	for (unsigned i = 0; i < 128; i++)
+		fake_out(PORT_IDE_COMMAND_0, 4, 0x01010101u * i);
+	assert_int_equal(fake_kvm.late_count, 128);
+	fake_run();
+	assert_int_equal(h->disk->writes, 0);
+	fake_time_pass(3000000);
+	fake_run();
+	assert_int_equal(h->disk->writes, 1);
+	assert_int_equal(h->disk->data[3 * 512 + 511], 127);
+	device_destroy(dev);
+	assert_null(fake_timer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
@@ -422,6 +523,8 @@ int main(void)
 		TEST(test_stop_in_flight),
 		TEST(test_image_errors),
 		TEST(test_write_cache_off),
+		TEST(test_doorbell),
+		TEST(test_late_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

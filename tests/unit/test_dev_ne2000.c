@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The NE2000 in conversation with a driver that does what Linux's ne2k-pci does, and with one that means harm.
+ * The NE2000 in conversation with a driver that does what Linux's ne2k-pci does, and with one that
+ * means harm.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,7 +160,7 @@ static unsigned receive(uint8_t *frame)
 	unsigned behind = expected + 1 >= RX_STOP ? RX_START : expected + 1;
 
 	assert_true(next == expected || next == behind);
-	out(0x03, (uint8_t)(next == RX_START ? RX_STOP - 1 : next - 1));
+	out(0x03, (uint8_t)(next - 1)); /* in front of the ring, if next is its first page */
 	return len;
 }
 
@@ -262,6 +263,43 @@ static void test_memory(void **state)
 		assert_int_equal(read[i], 0xff);
 }
 
+/* INS and OUTS move the same bytes as single accesses, around the ring's end, of any width. */
+static void test_strings(void **state)
+{
+	static uint8_t wrote[0x4000], expected[0x1000], got[0x1000 + 4];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wrote); i++)
+		wrote[i] = (uint8_t)(i * 17 + i / 256);
+	dma_setup(0x4000, sizeof(wrote), 0x12);
+	ne2000_ops.write_string(card, 0, DATA, 2, wrote, 100);
+	ne2000_ops.write_string(card, 0, DATA, 4, wrote + 200, (sizeof(wrote) - 200) / 4);
+	assert_int_equal(in(0x07) & 0x40, 0x40);
+	for (unsigned n = 0; n < 300; n++) {
+		static const unsigned widths[] = {1, 2, 4};
+		unsigned width = widths[n % 3], address = 0x7000 + n * 17, len = n * 13 % 4096;
+
+		out(0x0e, n & 1 ? 0x49 : 0x48);
+		memset(expected, 0xee, sizeof(expected));
+		memset(got, 0xee, sizeof(got));
+		dma_setup(address, len, 0x0a);
+		for (unsigned at = 0; at + width <= len; at += width) {
+			uint64_t value = dev_read_wide(card, 0, DATA, width);
+
+			memcpy(expected + at, &value, width);
+		}
+		uint8_t isr = in(0x07);
+
+		out(0x07, 0x40);
+		dma_setup(address, len, 0x0a);
+		assert_true(ne2000_ops.read_string(card, 0, DATA, width, got, len / width));
+		assert_memory_equal(got, expected, sizeof(expected));
+		assert_int_equal(in(0x07), isr);
+		out(0x07, 0x40);
+	}
+	assert_false(ne2000_ops.read_string(card, 0, 0x07, 1, got, 1));
+}
+
 static void test_transmit(void **state)
 {
 	uint8_t frame[1514];
@@ -343,8 +381,9 @@ static void test_receive(void **state)
 		wire_tell();
 		assert_true(line_is_up());
 		assert_int_equal(in(0x07) & 1, 1);
-		out(0x07, 1);
 		assert_int_equal(receive(got), wire_len);
+		out(0x07, 1);
+		assert_false(line_is_up());
 		assert_memory_equal(got, frame, wire_len);
 		assert_int_equal(receive(got), 0);
 	}
@@ -373,6 +412,27 @@ static void test_ring_full(void **state)
 		seen++;
 	}
 	assert_int_equal(seen, 200);
+}
+
+/* A frame that comes after the driver's last look and before its acknowledgement is not
+ * forgotten. */
+static void test_late_frame(void **state)
+{
+	uint8_t frame[300], got[2048];
+
+	(void)state;
+	wire_put(frame, make_frame(frame, sizeof(frame), 1));
+	wire_tell();
+	assert_int_equal(receive(got), sizeof(frame));
+	assert_int_equal(receive(got), 0);
+	wire_put(frame, sizeof(frame));
+	wire_tell();
+	out(0x07, 1);
+	assert_true(line_is_up());
+	assert_int_equal(receive(got), sizeof(frame));
+	assert_int_equal(receive(got), 0);
+	out(0x07, 1);
+	assert_false(line_is_up());
 }
 
 /* What Linux's ei_rx_overrun() does, in the middle of traffic. */
@@ -517,12 +577,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_probe, setup),
 		TEST(test_memory, setup_up),
+		TEST(test_strings, setup_up),
 		TEST(test_transmit, setup_up),
 		TEST(test_transmit_waits, setup_up),
 		TEST(test_transmit_and_reset, setup_up),
 		TEST(test_loopback_sends_nothing, setup_up),
 		TEST(test_receive, setup_up),
 		TEST(test_ring_full, setup_up),
+		TEST(test_late_frame, setup_up),
 		TEST(test_overrun_procedure, setup_up),
 		TEST(test_filters, setup_up),
 		TEST(test_pages, setup_up),

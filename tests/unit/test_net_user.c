@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -404,21 +405,29 @@ static void test_vmm_dies(void **state)
 {
 	struct net_options options = user_options();
 	int ends[2], status;
-	char byte;
-	pid_t vmm;
+	struct pollfd helper = {.events = POLLIN};
+	pid_t vmm, pid;
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	vmm = fork();
 	if (vmm == 0) {
-		open_user(&options); /* the helper inherits the pipe's writing end */
-		kill(getpid(), SIGKILL);
+		open_user(&options);
+		pid = find_child();
+		if (write(ends[1], &pid, sizeof(pid)) == sizeof(pid))
+			pause();
+		_exit(1);
 	}
-	close(ends[1]);
+	assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
+	helper.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(helper.fd >= 0);
+	assert_int_equal(poll(&helper, 1, 0), 0); /* it lives */
+	kill(vmm, SIGKILL);
 	assert_int_equal(waitpid(vmm, &status, 0), vmm);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(read(ends[0], &byte, 1), 0); /* nobody holds it any more */
+	assert_int_equal(poll(&helper, 1, 5000), 1); /* it has ended */
+	close(helper.fd);
 	close(ends[0]);
+	close(ends[1]);
 }
 
 /* --- room to send --- */
@@ -470,6 +479,30 @@ static void test_waits_for_room(void **state)
 	loop_destroy(sender.loop);
 }
 
+/* A helper that dies with its ring full: the sender is called, and what it sends is lost. */
+static void test_helper_dies_full(void **state)
+{
+	static struct sender sender;
+	struct net_options options = user_options();
+	static uint8_t data[1400];
+
+	(void)state;
+	sender.net = open_user(&options);
+	assert_int_equal(loop_create(&sender.loop), 0);
+	frame_make_udp(&sender.frame, frame_broadcast, mac, GUEST, GATEWAY, 1234, 9, data,
+		       sizeof(data));
+	assert_int_equal(net_listen(sender.net, 0, sender.loop, nothing_to_do, send_more, &sender),
+			 0);
+	kill(find_child(), SIGSTOP);
+	send_more(&sender);
+	assert_int_equal(sender.stalls, 1);
+	kill(find_child(), SIGKILL);
+	assert_int_equal(loop_run(sender.loop), 0);
+	assert_int_equal(sender.sent, 3000);
+	net_close(sender.net);
+	loop_destroy(sender.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_helper_dies),
 		cmocka_unit_test(test_vmm_dies),
 		cmocka_unit_test(test_waits_for_room),
+		cmocka_unit_test(test_helper_dies_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

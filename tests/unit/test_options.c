@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "cmd/devices.h"
 #include "cmd/run_options.h"
 
 static void test_sizes(void **state)
@@ -78,6 +79,7 @@ static enum run_parse parse(char *argv[ARGUMENTS_MAX])
 {
 	int argc = 0;
 
+	devices_destroy(options.devices); /* those of the last command line */
 	while (argc < ARGUMENTS_MAX && argv[argc])
 		argc++;
 	return run_options_parse(argc, argv, &options);
@@ -86,14 +88,44 @@ static enum run_parse parse(char *argv[ARGUMENTS_MAX])
 static void test_refused(void **state)
 {
 	static char *rows[][4] = {
-		{"--memory", "0"},     {"--memory", "1K"},	 {"--memory", "1T"},
-		{"--memory", "12Q"},   {"--memory", "16777217"}, {"--memory", ""},
-		{"--cpus", "0"},       {"--cpus", "300"},	 {"--cpus", "x"},
-		{"--cpus", "4x"},      {"--cpus", "-1"},	 {"--kaslr", "maybe"},
-		{"--irqchip", "none"}, {"--timeout", "soon"},	 {"--stop-timeout", "-3"},
-		{"--trace", "all"},    {"--trace", "exits="},	 {"--trace", "exitsx"},
-		{"--flat16", NULL},    {"--nonsense", NULL},	 {"--memory", NULL},
-		{"a.elf", "b.elf"},    {"--kernel", "a", "b"},
+		{"--memory", "0"},
+		{"--memory", "1K"},
+		{"--memory", "1T"},
+		{"--memory", "12Q"},
+		{"--memory", "16777217"},
+		{"--memory", ""},
+		{"--cpus", "0"},
+		{"--cpus", "300"},
+		{"--cpus", "x"},
+		{"--cpus", "4x"},
+		{"--cpus", "-1"},
+		{"--kaslr", "maybe"},
+		{"--irqchip", "none"},
+		{"--timeout", "soon"},
+		{"--stop-timeout", "-3"},
+		{"--trace", "all"},
+		{"--trace", "exits="},
+		{"--trace", "exitsx"},
+		{"--flat16", NULL},
+		{"--nonsense", NULL},
+		{"--memory", NULL},
+		{"a.elf", "b.elf"},
+		{"--kernel", "a", "b"},
+		{"--rng=fast", NULL},
+		{"--balloon", "lots"},
+		{"--balloon", "64M,stats=0"},
+		{"--vsock", "cid=2,unix:v"},
+		{"--vsock", "cid=3"},
+		{"--vsock", "cid=3x,unix:v"},
+		{"--port", "unix:p"},
+		{"--port", "name=a"},
+		{"--port", "name=,unix:p"},
+		{"--share", ""},
+		{"--share", "d,rw"},
+		{"--share", "d,tag="},
+		{"--virtio-console", ""},
+		{"--rng", "--rng"},
+		{"--rng=ring=round", NULL},
 	};
 
 	(void)state;
@@ -117,7 +149,14 @@ static void test_accepted(void **state)
 	assert_string_equal(options.trace_file, "/tmp/t");
 	assert_true(options.stats && options.json);
 	assert_int_equal(options.kaslr, BOOT_KASLR_ON);
+	assert_int_equal(PARSE("--rng=transport=mmio", "--balloon=64M,reporting=off,stats=1s",
+			       "--vsock=cid=3,unix:v", "--port=name=a,unix:p", "--share=d,ro"),
+			 RUN_PARSE_OK);
+	assert_string_equal(options.serial, "stdio");
+	assert_int_equal(PARSE("--virtio-console=stdio"), RUN_PARSE_OK);
+	assert_string_equal(options.serial, "none");
 	assert_int_equal(PARSE("--help"), RUN_PARSE_HELP);
+	devices_destroy(options.devices);
 }
 
 int main(void)

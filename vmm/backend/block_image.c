@@ -2,8 +2,8 @@
  *
  * Opening a raw image, a file or a block device: what kind and size it is, its lock, what O_DIRECT wants.
  *
- * The lock is an open file description lock over the whole image (fcntl(2)): it ends with the last
- * descriptor, so with the process however that dies, and QEMU's own locks conflict with it.
+ * The lock is an open file description lock over the whole image (fcntl(2)): it ends with the last use of
+ * the descriptor, so with the process however that dies, and QEMU's own locks conflict with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,14 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/block_internal.h"
 
 #define PAGE_BYTES 4096
+#define LOCK_PERIOD_NS 5000000
+#define LOCK_TRIES 100
 
 struct opening {
 	struct block *block;
@@ -99,11 +102,26 @@ static int open_file(struct opening *opening)
 
 /* --- the lock */
 
+/* A process that was killed is gone before the kernel is through with its last requests, which hold the lock:
+ * so that they don't reach the disk under a new VM. That is worth a short wait. */
+static int set_lock(int fd, struct flock *lock)
+{
+	const struct timespec period = {.tv_nsec = LOCK_PERIOD_NS};
+	int result = fcntl(fd, F_OFD_SETLK, lock);
+
+	for (unsigned i = 0; i < LOCK_TRIES && result < 0 && (errno == EAGAIN || errno == EACCES);
+	     i++) {
+		nanosleep(&period, NULL);
+		result = fcntl(fd, F_OFD_SETLK, lock);
+	}
+	return result;
+}
+
 static int lock_file(const struct opening *opening)
 {
 	struct flock lock = {.l_type = opening->writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
 
-	if (fcntl(opening->block->fd, F_OFD_SETLK, &lock) == 0)
+	if (set_lock(opening->block->fd, &lock) == 0)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
 		return complain(opening, errno, "can't be locked on its file system");
@@ -133,7 +151,7 @@ int block_image_size(const struct block *block, uint64_t *size_bytes)
 static int check_size(const struct opening *opening)
 {
 	char text[160];
-	uint64_t size_bytes, odd;
+	uint64_t size_bytes = 0, odd;
 	int err = block_image_size(opening->block, &size_bytes);
 
 	if (err)
@@ -146,7 +164,7 @@ static int check_size(const struct opening *opening)
 			 "has an odd size of %llu bytes; a disk consists of sectors of 512: "
 			 "'truncate -s %llu FILE' fills the last one up",
 			 (unsigned long long)size_bytes,
-			 (unsigned long long)(size_bytes - odd + BLOCK_SECTOR_BYTES));
+			 (unsigned long long)size_bytes - odd + BLOCK_SECTOR_BYTES);
 		return complain(opening, EINVAL, text);
 	}
 	atomic_store(&opening->block->size_bytes, size_bytes);
@@ -194,16 +212,20 @@ static void look_at_device(const struct opening *opening)
 									 "discard_granularity");
 }
 
+bool block_image_in_memory(int fd)
+{
+	struct statfs file_system;
+
+	return fstatfs(fd, &file_system) == 0 &&
+	       (file_system.f_type == TMPFS_MAGIC || file_system.f_type == RAMFS_MAGIC);
+}
+
 static void look_at_file(const struct opening *opening)
 {
 	struct block *block = opening->block;
 	off_t size_bytes = (off_t)atomic_load(&block->size_bytes);
 
-	struct statfs file_system;
-
-	if (fstatfs(block->fd, &file_system) == 0)
-		block->in_memory = file_system.f_type == TMPFS_MAGIC ||
-				   file_system.f_type == RAMFS_MAGIC;
+	block->in_memory = block_image_in_memory(block->fd);
 	block->physical_sector_bytes = sector_bytes((uint64_t)opening->status.st_blksize);
 	/* Whether its file system can make holes; this one is behind the end and changes nothing. */
 	if (opening->writable &&
@@ -240,11 +262,12 @@ int block_image_open(struct block *block, const struct block_options *options, c
 {
 	struct opening opening = {.block = block,
 				  .options = options,
-				  .writable = !options->read_only && !options->snapshot,
-				  .err = err,
-				  .err_size = err_size};
-	int error = open_file(&opening);
+				  .writable = !options->read_only && !options->snapshot};
+	int error;
 
+	opening.err = err;
+	opening.err_size = err_size;
+	error = open_file(&opening);
 	if (!error)
 		error = lock_file(&opening);
 	if (!error)

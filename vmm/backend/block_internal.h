@@ -40,7 +40,7 @@ struct block {
 	enum block_cache cache;
 	enum block_aio aio;
 	bool is_device;
-	bool in_memory; /* on tmpfs or ramfs: nothing ever waits for a device */
+	bool in_memory; /* block_image_in_memory() */
 	bool is_rotational;
 	bool read_only;
 	uint32_t physical_sector_bytes;
@@ -128,6 +128,8 @@ struct block_span {
 /* --- block_image.c: opening. Fills fd, geometry and kind. 0, or -errno with a line in err. */
 int block_image_open(struct block *block, const struct block_options *options, char *err,
 		     size_t err_size);
+/* On tmpfs or ramfs: nothing ever waits for a device, and RWF_NOWAIT is not known. */
+bool block_image_in_memory(int fd);
 int block_image_size(const struct block *block, uint64_t *size_bytes);
 
 /* --- block_queue.c */

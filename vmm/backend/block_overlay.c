@@ -20,6 +20,7 @@
 
 struct block_overlay {
 	int fd;
+	bool in_memory; /* block_image_in_memory() */
 	uint64_t size_bytes;
 	atomic_uint_fast64_t *present; /* a bit per cluster */
 	pthread_mutex_t lock;
@@ -64,6 +65,7 @@ int block_overlay_create(uint64_t size_bytes, struct block_overlay **out, char *
 		block_overlay_destroy(overlay);
 		return -error;
 	}
+	overlay->in_memory = block_image_in_memory(overlay->fd);
 	*out = overlay;
 	return 0;
 }
@@ -130,10 +132,12 @@ int block_overlay_read(struct block *block, struct block_span span, int flags)
 
 	while (!err && span.len_bytes) {
 		struct block_span part = span;
-		bool present;
+		bool present, in_memory;
 
 		part.len_bytes = run(overlay, span.offset_bytes, span.len_bytes, &present);
-		err = block_sync_transfer(present ? overlay->fd : block->fd, false, part, flags);
+		in_memory = present ? overlay->in_memory : block->in_memory;
+		err = block_sync_transfer(present ? overlay->fd : block->fd, false, part,
+					  in_memory ? 0 : flags);
 		span.skip_bytes += part.len_bytes;
 		span.offset_bytes += part.len_bytes;
 		span.len_bytes -= part.len_bytes;

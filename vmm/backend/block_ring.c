@@ -3,9 +3,9 @@
  * Requests through io_uring: what the page cache cannot give at once, and O_DIRECT. One ring per queue, made
  * for the first request that needs it; its completions ring the queue's event_fd.
  *
- * The image is a registered file: no reference is taken and dropped per request. Guest memory is not registered:
- * that would pin all of it (against ballooning, transparent huge pages and RLIMIT_MEMLOCK) to save a page-table
- * walk of a request that waits for a disk anyway.
+ * Nothing is registered. A registered file lives until the kernel has taken the ring apart, some time after the
+ * process ended: so would the image's lock. Registered memory is pinned, all of the guest's (against ballooning, huge
+ * pages and RLIMIT_MEMLOCK), to save a page-table walk of a request that waits for a disk anyway.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +17,13 @@
 
 #include "backend/block_internal.h"
 
-#define ENTRIES 128		    /* submissions gathered at a time */
-#define IN_FLIGHT_MAX (2 * ENTRIES) /* what the completion ring holds */
+#define GATHERED_MAX 64	  /* submissions that one system call hands over */
+#define IN_FLIGHT_MAX 512 /* completions that find room: entries of a virtio-blk queue */
 #define SUBMIT_TRIES 100
 
 struct block_ring {
 	struct io_uring uring;
 	unsigned in_flight; /* in the kernel, or gathered for it */
-	bool file_registered;
 };
 
 bool block_ring_works(void)
@@ -39,9 +38,10 @@ bool block_ring_works(void)
 
 static struct block_ring *create(struct block_queue *queue)
 {
+	struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE, .cq_entries = IN_FLIGHT_MAX};
 	struct block_ring *ring = calloc(1, sizeof(*ring));
 
-	if (!ring || io_uring_queue_init(ENTRIES, &ring->uring, 0) < 0) {
+	if (!ring || io_uring_queue_init_params(GATHERED_MAX, &ring->uring, &params) < 0) {
 		free(ring);
 		return NULL;
 	}
@@ -49,7 +49,6 @@ static struct block_ring *create(struct block_queue *queue)
 		block_ring_destroy(ring);
 		return NULL;
 	}
-	ring->file_registered = io_uring_register_files(&ring->uring, &queue->block->fd, 1) == 0;
 	return ring;
 }
 
@@ -127,9 +126,7 @@ bool block_ring_start(struct block_queue *queue, struct block_request *request)
 	}
 	if (!sqe)
 		return false;
-	prepare(sqe, ring->file_registered ? 0 : queue->block->fd, request);
-	if (ring->file_registered)
-		sqe->flags |= IOSQE_FIXED_FILE;
+	prepare(sqe, queue->block->fd, request);
 	io_uring_sqe_set_data(sqe, request);
 	ring->in_flight++;
 	return true;

@@ -107,8 +107,9 @@ static int open_unix(struct console_line *line, const char *path, const struct l
 int console_line_open(const char *option, const char *spec, struct console_line *line, char *err,
 		      size_t err_size)
 {
-	const struct line_error error = {option, spec, err, err_size};
+	struct line_error error = {.option = option, .spec = spec, .text_bytes = err_size};
 
+	error.text = err;
 	*line = (struct console_line){
 		.in_fd = CONSOLE_NO_FD, .out_fd = CONSOLE_NO_FD, .listen_fd = CONSOLE_NO_FD};
 	if (strcmp(spec, "none") == 0)

@@ -86,13 +86,23 @@ int net_receive_batch(struct net *net, unsigned pair, struct net_frame *frame, u
 	return net->ops->receive(net, pair, frame, count);
 }
 
+static void tell_room(struct net_port *port)
+{
+	if (atomic_exchange(&port->no_room, false) && port->writable)
+		port->writable(port->ctx);
+}
+
+void net_tell_room(struct net *net)
+{
+	tell_room(&net->port[0]);
+}
+
 static void port_event(void *ctx, uint32_t events)
 {
 	struct net_port *port = ctx;
 
 	(void)events;
-	if (atomic_exchange(&port->no_room, false) && port->writable)
-		port->writable(port->ctx);
+	tell_room(port);
 	if (port->readable)
 		port->readable(port->ctx);
 }

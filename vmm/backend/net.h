@@ -71,7 +71,7 @@ int net_open(const struct net_options *options, struct net **out, char *err, siz
 void net_close(struct net *net); /* NULL is fine */
 struct net_info net_get_info(const struct net *net);
 
-/* What frames to the guest may carry from now on. 0 or -errno. */
+/* What frames to the guest may carry from now on. Any thread. 0 or -errno. */
 int net_set_offloads(struct net *net, unsigned offloads);
 /* How many of the queue pairs are in use. */
 int net_set_queue_pairs(struct net *net, unsigned pairs);

@@ -39,7 +39,7 @@ struct net {
 	const struct net_kind_ops *ops;
 	struct net_info info;
 	char name[64];
-	unsigned offloads; /* what frames to the guest may carry */
+	atomic_uint offloads; /* what frames to the guest may carry */
 	struct net_port port[NET_QUEUE_PAIRS_MAX];
 	atomic_bool link_down;
 	void (*link_changed)(void *ctx);
@@ -55,5 +55,8 @@ int net_switch_open(struct net *net, const struct net_options *options, char *er
 
 /* For a kind that notices: changes the state and tells the listener. Loop thread. */
 void net_set_link(struct net *net, bool up);
+
+/* The same for senders on pair 0 who were told -EAGAIN. */
+void net_tell_room(struct net *net);
 
 #endif

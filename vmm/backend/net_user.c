@@ -21,6 +21,7 @@
 #include "slirp/frame_ring.h"
 #include "slirp/protocol.h"
 
+#define ETHERNET_HEADER_BYTES 14
 #define MTU_DEFAULT \
 	32768 /* two segments fit the 64 KiB window that libslirp offers: one is on its way */
 
@@ -144,10 +145,14 @@ static int user_receive(struct net *net, unsigned pair, struct net_frame *frame,
 {
 	struct user *user = net->state;
 	struct frame_ring *ring = &user->ring[SLIRP_RING_TO_VMM];
+	struct virtio_net_hdr_v1 header = {0};
 	unsigned received = 0;
 	uint32_t len_bytes;
 
 	(void)pair;
+	/* libslirp's frames never came over a wire: a guest that wants to know hears that they are good. */
+	if (net->offloads & NET_OFFLOAD_CSUM)
+		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	while (received < count) {
 		const uint8_t *record = frame_ring_peek(ring, &len_bytes);
 
@@ -155,32 +160,13 @@ static int user_receive(struct net *net, unsigned pair, struct net_frame *frame,
 			break;
 		if (!record)
 			continue;
-		if (len_bytes > NET_HEADER_BYTES &&
-		    net_frame_fill(&frame[received], record, record + NET_HEADER_BYTES,
-				   len_bytes - NET_HEADER_BYTES))
+		if (len_bytes >= ETHERNET_HEADER_BYTES &&
+		    net_frame_fill(&frame[received], &header, record, len_bytes))
 			received++;
 		frame_ring_drop(ring);
 	}
 	frame_ring_release(ring);
 	return received ? (int)received : -EAGAIN;
-}
-
-/* libslirp's frames never came over a wire: with checksum offload they are marked as checked. */
-static int user_set_offloads(struct net *net, unsigned offloads)
-{
-	struct user *user = net->state;
-	struct frame_ring *ring = &user->ring[SLIRP_RING_TO_HELPER];
-	uint8_t *record = frame_ring_reserve(ring, NET_HEADER_BYTES);
-	struct virtio_net_hdr_v1 header = {0};
-
-	if (!record)
-		return net_link_is_up(net) ? -EAGAIN : 0;
-	if (offloads & NET_OFFLOAD_CSUM)
-		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	memcpy(record, &header, sizeof(header));
-	frame_ring_commit(ring, sizeof(header));
-	frame_ring_publish(ring);
-	return 0;
 }
 
 /* --- the helper's death --- */
@@ -199,6 +185,7 @@ static void life_event(void *ctx, uint32_t events)
 
 	(void)events;
 	user_hung_up(net);
+	net_tell_room(net); /* what waits for room can go: it is lost */
 	loop_modify_fd(net->port[0].loop, user->life_fd, 0);
 }
 
@@ -243,7 +230,6 @@ static const struct net_kind_ops user_ops = {
 	.close = user_close,
 	.send = user_send,
 	.receive = user_receive,
-	.set_offloads = user_set_offloads,
 	.listen = user_listen,
 	.unlisten = user_unlisten,
 };

@@ -52,7 +52,7 @@ struct devices {
 	unsigned card_count;
 	struct ide_options ide; /* one controller for all IDE disks */
 	unsigned ide_count;
-	struct small_devices *small;
+	struct small_devices *small; /* NULL: none of them */
 	struct board_plugin plugin[BOARD_PLUGIN_MAX];
 	char name[BOARD_PLUGIN_MAX][NAME_BYTES];
 	unsigned plugin_count;
@@ -61,9 +61,7 @@ struct devices {
 int devices_create(struct devices **out)
 {
 	*out = calloc(1, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	return small_devices_create(&(*out)->small);
+	return *out ? 0 : -ENOMEM;
 }
 
 void devices_destroy(struct devices *devices)
@@ -87,12 +85,16 @@ void devices_destroy(struct devices *devices)
 int devices_add_small(struct devices *devices, const char *option, const char *value, char *err,
 		      size_t err_size)
 {
+	if (!devices->small && small_devices_create(&devices->small) < 0) {
+		snprintf(err, err_size, "out of memory");
+		return -ENOMEM;
+	}
 	return small_devices_add(devices->small, option, value, err, err_size);
 }
 
 const char *devices_hvc_line(const struct devices *devices)
 {
-	return small_devices_hvc_line(devices->small);
+	return devices->small ? small_devices_hvc_line(devices->small) : NULL;
 }
 
 int devices_add_disk(struct devices *devices, const char *value, char *err, size_t err_size)
@@ -136,15 +138,17 @@ int devices_add_net(struct devices *devices, const char *value, char *err, size_
 static struct board_plugin *add_plugin(struct devices *devices, const char *kind, unsigned number,
 				       char *err, size_t err_size)
 {
+	unsigned at = devices->plugin_count;
 	struct board_plugin *plugin;
 	char *name;
 
-	if (devices->plugin_count == BOARD_PLUGIN_MAX) {
+	if (at == BOARD_PLUGIN_MAX) {
 		snprintf(err, err_size, "more than %d devices are not possible", BOARD_PLUGIN_MAX);
 		return NULL;
 	}
-	plugin = &devices->plugin[devices->plugin_count];
-	name = devices->name[devices->plugin_count++];
+	plugin = &devices->plugin[at];
+	name = devices->name[at];
+	devices->plugin_count++;
 	snprintf(name, NAME_BYTES, "%s%u", kind, number);
 	plugin->name = name;
 	return plugin;
@@ -163,8 +167,6 @@ static int plug_virtio(struct devices *devices, const char *kind, unsigned numbe
 	plugin->name = name;
 	plugin->ring_features = RING_FEATURES |
 				(packed_ring ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0);
-	if (as->ring_features)
-		plugin->ring_features &= as->ring_features;
 	return 0;
 }
 
@@ -265,7 +267,6 @@ static int open_qcow2(struct devices *devices, unsigned index, unsigned queues, 
 								       : BOARD_PLUG_VIRTIO_PCI,
 		.model = &virtio_vhost_blk_model,
 		.options = &disk->vhost,
-		.ring_features = vhost_user_features(disk->vhost.vhost),
 		.shares_memory = true,
 	};
 
@@ -273,8 +274,8 @@ static int open_qcow2(struct devices *devices, unsigned index, unsigned queues, 
 			   err_size);
 }
 
-static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, char *err,
-		     size_t err_size)
+static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count, struct loop *loop,
+		     char *err, size_t err_size)
 {
 	struct disk *disk = &devices->disk[index];
 	bool mmio = disk->options.transport == DISK_TRANSPORT_MMIO;
@@ -295,6 +296,8 @@ static int open_disk(struct devices *devices, unsigned index, unsigned cpu_count
 		return error;
 	if (disk->options.model != DISK_MODEL_VIRTIO)
 		return plug_ide(devices, disk, err, err_size);
+	/* Where that is impossible (too many of a user's inotify instances), the disk stays as large as it is. */
+	(void)block_watch_size(disk->block, loop);
 	disk->virtio = (struct virtio_blk_options){
 		.block = disk->block, .serial = disk->options.id, .queues = queues};
 	return plug_virtio(devices, "disk", index, &plugin, disk->options.packed_ring, err,
@@ -313,12 +316,37 @@ int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv,
 	int error = 0;
 
 	for (unsigned i = 0; !error && i < devices->disk_count; i++)
-		error = open_disk(devices, i, cpu_count, err, err_size);
+		error = open_disk(devices, i, cpu_count, loop, err, err_size);
 	if (!error)
 		error = open_cards(devices, argv, err, err_size);
-	if (!error)
+	if (!error && devices->small)
 		error = small_devices_open(devices->small, loop, keys, plug_small, devices, err,
 					   err_size);
+	return error;
+}
+
+static int place_disk(struct devices *devices, unsigned index, char *err, size_t err_size)
+{
+	struct disk *disk = &devices->disk[index];
+	bool mmio = disk->options.transport == DISK_TRANSPORT_MMIO;
+	const struct board_plugin plugin = {.plug = mmio ? BOARD_PLUG_VIRTIO_MMIO
+							 : BOARD_PLUG_VIRTIO_PCI};
+
+	return disk->options.model != DISK_MODEL_VIRTIO
+		       ? plug_ide(devices, disk, err, err_size)
+		       : plug_virtio(devices, "disk", index, &plugin, false, err, err_size);
+}
+
+int devices_place(struct devices *devices, char *err, size_t err_size)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < devices->disk_count; i++)
+		error = place_disk(devices, i, err, err_size);
+	for (unsigned i = 0; !error && i < devices->card_count; i++)
+		error = plug_card(devices, i, err, err_size);
+	if (!error && devices->small)
+		error = small_devices_place(devices->small, plug_small, devices, err, err_size);
 	return error;
 }
 

@@ -36,6 +36,9 @@ const char *devices_hvc_line(const struct devices *devices);
 int devices_open(struct devices *devices, unsigned cpu_count, char *const *argv, struct loop *loop,
 		 const struct console_keys *keys, char *err, size_t err_size);
 
+/* Instead of devices_open(): opens nothing. The plugins have their places, and no model. For vitrine dump. */
+int devices_place(struct devices *devices, char *err, size_t err_size);
+
 /* For struct board; borrowed. */
 const struct board_plugin *devices_plugins(const struct devices *devices, unsigned *count);
 

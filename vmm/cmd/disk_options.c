@@ -22,6 +22,7 @@ struct parser {
 	struct disk_options *options;
 	char *err;
 	size_t err_size;
+	bool format_given;
 };
 
 static int bad(struct parser *parser, const char *key, const char *value, const char *wanted)
@@ -59,6 +60,7 @@ static int take_choice(struct parser *parser, const char *key, const char *value
 	if (!strcmp(key, "format")) {
 		err = choose(parser, key, value, formats, "raw or qcow2", &index);
 		options->format = (enum disk_format)index;
+		parser->format_given = true;
 	} else if (!strcmp(key, "cache")) {
 		err = choose(parser, key, value, caches, "none, writeback, writethrough or unsafe",
 			     &index);
@@ -159,6 +161,13 @@ static bool is_plain(const struct block_options *block, const char *id)
 	       (block->cache == BLOCK_CACHE_WRITEBACK || block->cache == BLOCK_CACHE_NONE);
 }
 
+static bool looks_like_qcow2(const char *path)
+{
+	const char *end = strrchr(path, '.');
+
+	return end && strcmp(end, ".qcow2") == 0;
+}
+
 static int check(struct parser *parser)
 {
 	const struct disk_options *options = parser->options;
@@ -174,6 +183,8 @@ static int check(struct parser *parser)
 	else if (options->format == DISK_FORMAT_QCOW2 && !is_plain(&options->block, options->id))
 		problem =
 			"format=qcow2 goes with ro, cache=none|writeback, queues=, transport= and ring=";
+	else if (!parser->format_given && looks_like_qcow2(options->block.path))
+		problem = "add format=qcow2, or format=raw if that is what is in it";
 	else if (options->transport == DISK_TRANSPORT_MMIO && options->queues > 1)
 		problem = "transport=mmio has one interrupt; use queues=1, or transport=pci";
 	if (!problem)

@@ -12,6 +12,7 @@
 
 #include "board/board.h"
 #include "cmd/cmd.h"
+#include "cmd/devices.h"
 #include "cmd/dump.h"
 #include "cmd/run_options.h"
 #include "hypercall.h"
@@ -26,7 +27,10 @@ enum {
 	OPT_JSON,
 	OPT_IRQCHIP,
 	OPT_DEBUG_EXIT,
-	OPT_CMDLINE
+	OPT_CMDLINE,
+	OPT_DISK,
+	OPT_NET,
+	OPT_SMALL /* one of the small devices, by its name */
 };
 
 static const struct option long_options[] = {
@@ -41,6 +45,14 @@ static const struct option long_options[] = {
 	{"irqchip", required_argument, NULL, OPT_IRQCHIP},
 	{"debug-exit", no_argument, NULL, OPT_DEBUG_EXIT},
 	{"cmdline", required_argument, NULL, OPT_CMDLINE},
+	{"disk", required_argument, NULL, OPT_DISK},
+	{"net", required_argument, NULL, OPT_NET},
+	{"rng", optional_argument, NULL, OPT_SMALL},
+	{"virtio-console", required_argument, NULL, OPT_SMALL},
+	{"port", required_argument, NULL, OPT_SMALL},
+	{"balloon", required_argument, NULL, OPT_SMALL},
+	{"vsock", required_argument, NULL, OPT_SMALL},
+	{"share", required_argument, NULL, OPT_SMALL},
 	{"output", required_argument, NULL, 'o'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -64,12 +76,15 @@ static void print_help(void)
 	      "      --irqchip KIND    kernel, or split: hardware-reduced ACPI (kernel)\n"
 	      "      --debug-exit      with isa-debug-exit\n"
 	      "      --cmdline WORDS   kernel command line\n"
+	      "      --disk, --net, --share, --vsock, --port, --balloon, --rng, --virtio-console\n"
+	      "                        devices as for vitrine run; no image is opened, nothing is started\n"
 	      "  -h, --help\n"
 	      "\n"
 	      "Examples:\n"
 	      "  vitrine dump --e820 -m 8G\n"
 	      "  vitrine dump --acpi --irqchip split -c 4\n"
 	      "  vitrine dump --acpi -o /tmp/acpi && iasl -d /tmp/acpi/dsdt.aml\n"
+	      "  vitrine dump --acpi --disk a.img --disk b.img,transport=mmio --net user\n"
 	      "  vitrine dump --dts -o board.dtb && fdtdump board.dtb\n",
 	      stdout);
 }
@@ -172,10 +187,29 @@ struct request {
 	const char *path;
 	const char *cpu;
 	bool json;
+	struct devices *devices;
+	char complaint[640];
 };
 
+/* A device's option; name is without dashes. NULL, or what is wrong with it. */
+static const char *take_device(int option, const char *name, const char *value,
+			       struct request *request)
+{
+	struct devices *devices = request->devices;
+	char err[512] = "";
+	int error = option == OPT_DISK	? devices_add_disk(devices, value, err, sizeof(err))
+		    : option == OPT_NET ? devices_add_net(devices, value, err, sizeof(err))
+					: devices_add_small(devices, name, value ? value : "", err,
+							    sizeof(err));
+
+	if (!error)
+		return NULL;
+	snprintf(request->complaint, sizeof(request->complaint), "--%s: %s", name, err);
+	return request->complaint;
+}
+
 /* One option. NULL, or what is wrong with it. */
-static const char *take(int option, const char *value, struct request *request)
+static const char *take(int option, const char *name, const char *value, struct request *request)
 {
 	struct board *board = &request->board;
 	char *end;
@@ -207,6 +241,9 @@ static const char *take(int option, const char *value, struct request *request)
 		return NULL;
 	case OPT_DEBUG_EXIT: board->debug_exit = true; return NULL;
 	case OPT_CMDLINE: board->cmdline = value; return NULL;
+	case OPT_DISK:
+	case OPT_NET:
+	case OPT_SMALL: return take_device(option, name, value, request);
 	case OPT_CPU: request->cpu = value; return NULL;
 	case OPT_JSON: request->json = true; return NULL;
 	case 'o': request->path = value; return NULL;
@@ -221,6 +258,17 @@ static int dump_processor(const struct request *request)
 	return !err ? VITRINE_EXIT_OK : err == -EINVAL ? VITRINE_EXIT_USAGE : VITRINE_EXIT_HOST;
 }
 
+static int place_devices(struct request *request)
+{
+	struct board *board = &request->board;
+	char err[256] = "";
+
+	if (devices_place(request->devices, err, sizeof(err)))
+		return usage(err);
+	board->plugin = devices_plugins(request->devices, &board->plugin_count);
+	return VITRINE_EXIT_OK;
+}
+
 static int dump(const struct request *request)
 {
 	struct board_fault why;
@@ -232,6 +280,8 @@ static int dump(const struct request *request)
 		return usage("--output goes with --dts and --acpi");
 	if (request->json && request->what != OPT_CPUID)
 		return usage("--json goes with --cpuid");
+	if (board_check(&request->board, &why) && request->board.plugin_count)
+		return usage(why.text);
 	if (board_check(&request->board, &why)) {
 		fprintf(stderr, "vitrine dump: the board table is wrong: %s\n", why.text);
 		return VITRINE_EXIT_HOST;
@@ -242,6 +292,27 @@ static int dump(const struct request *request)
 	case OPT_E820: return dump_e820(&request->board);
 	default: return dump_processor(request);
 	}
+}
+
+static int parse_and_dump(int argc, char **argv, struct request *request)
+{
+	const char *complaint;
+	int option, number = 0, status;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "m:c:o:h", long_options, &number)) != -1) {
+		if (option == 'h') {
+			print_help();
+			return VITRINE_EXIT_OK;
+		}
+		complaint = take(option, long_options[number].name, optarg, request);
+		if (complaint)
+			return usage(complaint);
+	}
+	if (optind < argc)
+		return usage("takes no IMAGE, only options");
+	status = place_devices(request);
+	return status ? status : dump(request);
 }
 
 int cmd_dump(int argc, char **argv)
@@ -257,20 +328,9 @@ int cmd_dump(int argc, char **argv)
 						HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
 						HYPERCALL_FEATURE_DOORBELL},
 	};
-	int option;
+	int status = devices_create(&request.devices);
 
-	optind = 1;
-	while ((option = getopt_long(argc, argv, "m:c:o:h", long_options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help();
-			return VITRINE_EXIT_OK;
-		}
-		const char *complaint = take(option, optarg, &request);
-
-		if (complaint)
-			return usage(complaint);
-	}
-	if (optind < argc)
-		return usage("takes no IMAGE, only options");
-	return dump(&request);
+	status = status ? host_error("devices", status) : parse_and_dump(argc, argv, &request);
+	devices_destroy(request.devices);
+	return status;
 }

@@ -18,6 +18,7 @@
 
 #include "backend/console.h"
 #include "board/machine.h"
+#include "boot/root_initrd.h"
 #include "cmd/cmd.h"
 #include "cmd/devices.h"
 #include "cmd/paths.h"
@@ -47,6 +48,8 @@ struct run {
 	struct loop_timer *timeout;
 	struct loop_timer *stop_timeout;
 	uint8_t *firmware;
+	int initrd_fd;	      /* --root: what was made for it; -1: none */
+	char initrd_path[32]; /* and how the loader finds it */
 	int signal_fd;
 	int ended_by_signal;   /* 0: by none */
 	enum vm_end user_wish; /* an end that the user asked for */
@@ -158,13 +161,16 @@ static const char linux_words[] = "console=ttyS0 cryptomgr.notests";
 
 static const char hvc_words[] = " console=hvc0"; /* with --virtio-console: messages go there too */
 
+static const char root_words[] = " rootfstype=virtiofs root=" ROOT_TAG " rw"; /* with --root */
+
 static int make_cmdline(struct run *run)
 {
 	enum boot_kind kind = boot_image_kind(run->image);
 	bool is_linux = kind == BOOT_BZIMAGE || kind == BOOT_PVH_ELF;
 	const char *words = is_linux && !run->options.no_default_cmdline ? linux_words : "";
+	const char *root = run->options.root ? root_words : "";
 	const char *hvc = words[0] && devices_hvc_line(run->options.devices) ? hvc_words : "";
-	int length = snprintf(run->cmdline, sizeof(run->cmdline), "%s%s%s%s", words, hvc,
+	int length = snprintf(run->cmdline, sizeof(run->cmdline), "%s%s%s%s%s", words, hvc, root,
 			      words[0] && run->options.cmdline[0] ? " " : "", run->options.cmdline);
 
 	if (length >= (int)sizeof(run->cmdline)) {
@@ -172,6 +178,26 @@ static int make_cmdline(struct run *run)
 			length, CMDLINE_MAX_BYTES - 1);
 		return VITRINE_EXIT_USAGE;
 	}
+	return 0;
+}
+
+/* With --root: kernel and initial RAM disk come from the folder. */
+static int find_root(struct run *run)
+{
+	char err[TEXT_MAX] = "";
+
+	if (!run->options.root)
+		return 0;
+	if (!run->options.image &&
+	    root_find_kernel(run->options.root, run->image_path, err, sizeof(err)) < 0)
+		return fail(VITRINE_EXIT_USAGE, err);
+	if (!run->options.image)
+		run->options.image = run->image_path;
+	run->initrd_fd = root_make_initrd(run->options.root, run->options.image, err, sizeof(err));
+	if (run->initrd_fd < 0)
+		return fail(VITRINE_EXIT_USAGE, err);
+	snprintf(run->initrd_path, sizeof(run->initrd_path), "/proc/self/fd/%d", run->initrd_fd);
+	run->options.initrd = run->initrd_path;
 	return 0;
 }
 
@@ -209,16 +235,17 @@ static int find_firmware(struct run *run, struct boot_error *error)
 static int open_image(struct run *run)
 {
 	struct boot_error error = {{0}};
-	struct boot_options options = {.initrd_path = run->options.initrd,
-				       .flat16 = run->options.flat16,
-				       .kaslr = run->options.kaslr};
-	int status = find_image(run);
+	struct boot_options options = {.flat16 = run->options.flat16, .kaslr = run->options.kaslr};
+	int status = find_root(run);
 
+	if (!status)
+		status = find_image(run);
 	if (!status)
 		status = find_firmware(run, &error);
 	if (status)
 		return status;
 	options.image_path = run->options.image;
+	options.initrd_path = run->options.initrd;
 	options.firmware_path = run->options.firmware;
 	if (path_cache_dir(run->cache_dir, sizeof(run->cache_dir)) == 0)
 		options.cache_dir = run->cache_dir;
@@ -417,6 +444,8 @@ static void clean_up(struct run *run)
 	loop_timer_destroy(run->stop_timeout);
 	if (run->signal_fd >= 0)
 		close(run->signal_fd);
+	if (run->initrd_fd >= 0)
+		close(run->initrd_fd);
 	loop_destroy(run->loop);
 }
 
@@ -440,7 +469,7 @@ int cmd_run(int argc, char **argv)
 	if (!run)
 		return fail(VITRINE_EXIT_HOST, "out of memory");
 	run->argv = argv;
-	run->signal_fd = -1;
+	run->signal_fd = run->initrd_fd = -1;
 	switch (run_options_parse(argc, argv, &run->options)) {
 	case RUN_PARSE_HELP:
 		run_options_help();

@@ -4,10 +4,12 @@
  */
 #include "cmd/run_options.h"
 
+#include "boot/root_initrd.h"
 #include "cmd/devices.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,8 @@ enum {
 	OPT_PORT,
 	OPT_BALLOON,
 	OPT_VSOCK,
-	OPT_SHARE
+	OPT_SHARE,
+	OPT_ROOT
 };
 
 static const struct option long_options[] = {
@@ -78,6 +81,7 @@ static const struct option long_options[] = {
 	{"balloon", required_argument, NULL, OPT_BALLOON},
 	{"vsock", required_argument, NULL, OPT_VSOCK},
 	{"share", required_argument, NULL, OPT_SHARE},
+	{"root", required_argument, NULL, OPT_ROOT},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -100,6 +104,7 @@ void run_options_help(void)
 	      "Boot\n"
 	      "      --kernel IMAGE      same as IMAGE\n"
 	      "      --initrd FILE       initial RAM disk\n"
+	      "      --root DIR          boot the Linux in this folder, with it as the root; IMAGE: another kernel\n"
 	      "      --cmdline WORDS     kernel command line\n"
 	      "      --no-default-cmdline  don't add Vitrine's own words for Linux; --verbose shows them\n"
 	      "      --kaslr on|off      randomise where Linux is loaded (on)\n"
@@ -205,11 +210,25 @@ static bool parse_trace(const char *value, struct run_options *options)
 
 static bool add_small(const char *option, const char *value, struct run_options *options)
 {
-	char err[256];
+	char err[512];
 
 	if (devices_add_small(options->devices, option + 2, value, err, sizeof(err)) == 0)
 		return true;
 	return complain(option, value, err);
+}
+
+static bool add_root(const char *folder, struct run_options *options)
+{
+	char share[PATH_MAX + 32];
+	char err[256];
+
+	if (options->root)
+		return complain("--root", folder, "is there already; one is possible");
+	options->root = folder;
+	snprintf(share, sizeof(share), "%s,tag=" ROOT_TAG, folder);
+	if (devices_add_small(options->devices, "share", share, err, sizeof(err)) == 0)
+		return true;
+	return complain("--root", folder, err);
 }
 
 static bool set_image(const char *value, struct run_options *options)
@@ -223,7 +242,7 @@ static bool set_image(const char *value, struct run_options *options)
 static bool add_device(int (*add)(struct devices *, const char *, char *, size_t),
 		       const char *option, const char *value, struct run_options *options)
 {
-	char err[256];
+	char err[512];
 
 	if (add(options->devices, value, err, sizeof(err)) == 0)
 		return true;
@@ -265,6 +284,7 @@ static bool take(int option, const char *value, struct run_options *o)
 	case OPT_BALLOON: return add_small("--balloon", value, o);
 	case OPT_VSOCK: return add_small("--vsock", value, o);
 	case OPT_SHARE: return add_small("--share", value, o);
+	case OPT_ROOT: return add_root(value, o);
 	case OPT_KASLR:
 		if (!parse_choice("--kaslr", value, "off", "on", &second))
 			return false;
@@ -298,6 +318,8 @@ static bool check_together(struct run_options *options)
 		problem = "--flat16 needs an IMAGE: a file of 16-bit code";
 	else if (options->firmware && !options->flat16)
 		problem = "--firmware has a meaning together with --flat16 only";
+	else if (options->root && (options->initrd || options->flat16))
+		problem = "--root brings its own initial RAM disk, and boots Linux only";
 	else if (!choose_serial(options))
 		problem = "--serial and --virtio-console can't both be stdio";
 	else if (options->flat16 && options->cmdline[0])

@@ -14,6 +14,7 @@
 struct run_options {
 	const char *image; /* NULL: the bundled guest */
 	const char *initrd;
+	const char *root;     /* --root: the folder; NULL: none */
 	const char *firmware; /* NULL: the bundled one */
 	const char *cmdline;  /* "" by default */
 	const char *serial;

@@ -230,7 +230,6 @@ static int open_share(const struct opening *opening, unsigned index)
 	return plug(opening, "share", index, &share->options.placement,
 		    (struct board_plugin){.model = &virtio_fs_model,
 					  .options = &share->virtio,
-					  .ring_features = vhost_user_features(share->virtio.vhost),
 					  .shares_memory = true});
 }
 
@@ -238,9 +237,10 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 		       const struct console_keys *keys, small_devices_plug_fn *plug_in, void *ctx,
 		       char *err, size_t err_size)
 {
-	const struct opening opening = {devices, loop, plug_in, ctx, err, err_size};
+	struct opening opening = {devices, loop, plug_in, ctx, NULL, err_size};
 	int error = 0;
 
+	opening.err = err;
 	if (devices->has_rng)
 		error = plug(&opening, "rng", 0, &devices->rng.placement,
 			     (struct board_plugin){.model = &virtio_rng_model});
@@ -256,5 +256,33 @@ int small_devices_open(struct small_devices *devices, struct loop *loop,
 		error = open_vsock(&opening);
 	for (unsigned i = 0; !error && i < devices->share_count; i++)
 		error = open_share(&opening, i);
+	return error;
+}
+
+int small_devices_place(struct small_devices *devices, small_devices_plug_fn *plug_in, void *ctx,
+			char *err, size_t err_size) /* NOLINT(readability-non-const-parameter) */
+{
+	struct opening opening = {devices, NULL, plug_in, ctx, NULL, err_size};
+	const struct {
+		const char *kind;
+		bool is_there;
+		const struct placement *placement;
+	} single[] = {
+		{"rng", devices->has_rng, &devices->rng.placement},
+		{"balloon", devices->has_balloon, &devices->balloon.placement},
+		{"hvc", devices->hvc.line[0], &devices->hvc.placement},
+		{"ports", devices->ports.count, &devices->port[0].placement},
+		{"vsock", devices->has_vsock, &devices->vsock.placement},
+	};
+	int error = 0;
+
+	opening.err = err;
+	for (unsigned i = 0; !error && i < sizeof(single) / sizeof(*single); i++)
+		if (single[i].is_there)
+			error = plug(&opening, single[i].kind, 0, single[i].placement,
+				     (struct board_plugin){0});
+	for (unsigned i = 0; !error && i < devices->share_count; i++)
+		error = plug(&opening, "share", i, &devices->share[i].options.placement,
+			     (struct board_plugin){0});
 	return error;
 }

@@ -25,8 +25,7 @@ int small_devices_add(struct small_devices *devices, const char *option, const c
 /* Where --virtio-console leads; NULL: there is none. */
 const char *small_devices_hvc_line(const struct small_devices *devices);
 
-/* Plugs one device in: name_kind and number make its name; as: model, options, plug, shares_memory, and in
- * ring_features those that the device can have (0: all). 0 or -errno with one line in err. */
+/* Plugs one device in: name_kind and number make its name; as: model, options, plug, shares_memory. 0 or -errno with one line in err. */
 typedef int small_devices_plug_fn(void *ctx, const char *kind, unsigned number,
 				  const struct board_plugin *as, bool packed_ring, char *err,
 				  size_t err_size);
@@ -36,5 +35,9 @@ typedef int small_devices_plug_fn(void *ctx, const char *kind, unsigned number,
 int small_devices_open(struct small_devices *devices, struct loop *loop,
 		       const struct console_keys *keys, small_devices_plug_fn *plug, void *ctx,
 		       char *err, size_t err_size);
+
+/* Plugs the same in, in the same order, and opens nothing: as has a plug and no more. */
+int small_devices_place(struct small_devices *devices, small_devices_plug_fn *plug, void *ctx,
+			char *err, size_t err_size);
 
 #endif

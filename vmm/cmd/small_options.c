@@ -61,7 +61,8 @@ static int take_placement(struct parser *parser, const char *key, const char *va
 	return result;
 }
 
-static int parse_words(struct parser *parser, const char *text, take_fn *take)
+static int parse_words(struct parser *parser, const char *text, take_fn *take, char *err,
+		       size_t err_size)
 {
 	char *words = strdup(text);
 	char *rest = words;
@@ -69,8 +70,10 @@ static int parse_words(struct parser *parser, const char *text, take_fn *take)
 	char *value;
 	int result = 1;
 
+	parser->err = err;
+	parser->err_size = err_size;
 	if (!words) {
-		snprintf(parser->err, parser->err_size, "out of memory");
+		snprintf(err, err_size, "out of memory");
 		return -EINVAL;
 	}
 	parser->placement->packed_ring = true;
@@ -124,11 +127,12 @@ static int take_nothing(struct parser *parser, const char *key, const char *valu
 
 int rng_options_parse(const char *text, struct rng_options *options, char *err, size_t err_size)
 {
-	struct parser parser = {options, &options->placement,
-				"transport=pci|mmio, ring=packed|split", err, err_size};
+	struct parser parser = {.options = options,
+				.placement = &options->placement,
+				.allowed = "transport=pci|mmio, ring=packed|split"};
 
 	*options = (struct rng_options){0};
-	return parse_words(&parser, text, take_nothing);
+	return parse_words(&parser, text, take_nothing, err, err_size);
 }
 
 /* --- --virtio-console */
@@ -148,7 +152,7 @@ int hvc_options_parse(const char *text, struct hvc_options *options, char *err, 
 	int error;
 
 	*options = (struct hvc_options){0};
-	error = parse_words(&parser, text, take_hvc);
+	error = parse_words(&parser, text, take_hvc, err, err_size);
 	return error ? error : require(&parser, options->line[0], "where it leads to");
 }
 
@@ -167,12 +171,13 @@ static int take_port(struct parser *parser, const char *key, const char *value)
 
 int port_options_parse(const char *text, struct port_options *options, char *err, size_t err_size)
 {
-	struct parser parser = {options, &options->placement,
-				"name=NAME,unix:PATH, then transport=, ring=", err, err_size};
+	struct parser parser = {.options = options,
+				.placement = &options->placement,
+				.allowed = "name=NAME,unix:PATH, then transport=, ring="};
 	int error;
 
 	*options = (struct port_options){0};
-	error = parse_words(&parser, text, take_port);
+	error = parse_words(&parser, text, take_port, err, err_size);
 	if (!error)
 		error = require(&parser, options->name[0], "name=NAME");
 	return error ? error : require(&parser, options->line[0], "unix:PATH");
@@ -203,13 +208,14 @@ static int take_balloon(struct parser *parser, const char *key, const char *valu
 int balloon_options_parse(const char *text, struct balloon_options *options, char *err,
 			  size_t err_size)
 {
-	struct parser parser = {options, &options->placement,
-				"SIZE (0, 128M, …), reporting=on|off, deflate-on-oom=on|off, "
-				"stats=TIME, transport=, ring=",
-				err, err_size};
+	struct parser parser = {
+		.options = options,
+		.placement = &options->placement,
+		.allowed = "SIZE (0, 128M, …), reporting=on|off, deflate-on-oom=on|off, "
+			   "stats=TIME, transport=, ring="};
 
 	*options = (struct balloon_options){.balloon = {.reporting = true, .deflate_on_oom = true}};
-	return parse_words(&parser, text, take_balloon);
+	return parse_words(&parser, text, take_balloon, err, err_size);
 }
 
 /* --- --vsock */
@@ -233,12 +239,13 @@ static int take_vsock(struct parser *parser, const char *key, const char *value)
 
 int vsock_options_parse(const char *text, struct vsock_options *options, char *err, size_t err_size)
 {
-	struct parser parser = {options, &options->placement,
-				"cid=N,unix:PATH, then transport=, ring=", err, err_size};
+	struct parser parser = {.options = options,
+				.placement = &options->placement,
+				.allowed = "cid=N,unix:PATH, then transport=, ring="};
 	int error;
 
 	*options = (struct vsock_options){.vsock = {.listen_fd = -1}};
-	error = parse_words(&parser, text, take_vsock);
+	error = parse_words(&parser, text, take_vsock, err, err_size);
 	if (!error)
 		error = require(&parser, options->vsock.cid, "cid=N");
 	return error ? error : require(&parser, options->vsock.path[0], "unix:PATH");
@@ -264,12 +271,13 @@ static int take_share(struct parser *parser, const char *key, const char *value)
 int share_options_parse(const char *text, unsigned number, struct share_options *options, char *err,
 			size_t err_size)
 {
-	struct parser parser = {options, &options->placement,
-				"DIR, then tag=NAME, ro, transport=", err, err_size};
+	struct parser parser = {.options = options,
+				.placement = &options->placement,
+				.allowed = "DIR, then tag=NAME, ro, transport="};
 	int error;
 
 	*options = (struct share_options){0};
 	snprintf(options->tag, sizeof(options->tag), "share%u", number);
-	error = parse_words(&parser, text, take_share);
+	error = parse_words(&parser, text, take_share, err, err_size);
 	return error ? error : require(&parser, options->folder[0], "the folder");
 }

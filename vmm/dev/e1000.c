@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The e1000 as a device: its PCI face, its thread, and when that thread works. See e1000_internal.h.
+ * The e1000 as a device: its PCI face, its thread, and when that thread works. See
+ * e1000_internal.h.
  */
 #include "dev/e1000.h"
 

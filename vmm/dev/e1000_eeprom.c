@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The serial EEPROM: 64 words (SDM chapter 5), by EERD and bit by bit through EECD, as Microwire has it:
+ * The serial EEPROM: 64 words (SDM chapter 5), by EERD and bit by bit through EECD, as Microwire
+ * has it:
  *
  *     DI   1 │ 1 0 │ A5 … A0 │                       start bit, opcode "read", address
  *     DO     │     │       0 │ D15 … D0 │ D15 …      a dummy bit, the word, the words behind it

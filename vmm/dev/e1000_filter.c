@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which frames are for the guest (SDM 3.2.1, 13.5): exact addresses, multicast hash, VLAN, promiscuous.
+ * Which frames are for the guest (SDM 3.2.1, 13.5): exact addresses, multicast hash, VLAN,
+ * promiscuous.
  */
 #include <string.h>
 
@@ -23,7 +24,8 @@ static bool matches_exactly(struct e1000 *e, const uint8_t destination[6])
 	return false;
 }
 
-/* 12 bits of the address's last two bytes name a bit of the table; RCTL.MO says which (SDM 13.5.1). */
+/* 12 bits of the address's last two bytes name a bit of the table; RCTL.MO says which (SDM
+ * 13.5.1). */
 static bool matches_hash(struct e1000 *e, const uint8_t destination[6])
 {
 	static const unsigned shift[] = {4, 3, 2, 0};

@@ -6,9 +6,10 @@
  *                                       │ kick_fd        net.h  │
  *                                       └──────▶ card's thread ◀┘
  *
- * dev.lock guards everything but what belongs to the worker, which is whoever set busy: the card's thread
- * while it moves frames, without the lock. A register write that takes memory away from the card (reset, rings, enable
- * bits, bus master) first waits until the worker has stopped: e1000_quiesce().
+ * dev.lock guards everything but what belongs to the worker, which is whoever set busy: the card's
+ * thread while it moves frames, without the lock. A register write that takes memory away from the
+ * card (reset, rings, enable bits, bus master) first waits until the worker has stopped:
+ * e1000_quiesce().
  */
 #ifndef VITRINE_DEV_E1000_INTERNAL_H
 #define VITRINE_DEV_E1000_INTERNAL_H

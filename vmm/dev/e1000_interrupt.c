@@ -5,8 +5,8 @@
  *     raise ────────────────▶ ICR ── & IMS ──▶ throttle (ITR) ──▶ INTA#
  *     raise_later ── timer ──▲
  *
- * The throttle lets the line rise at once after a pause and then once in ITR * 256 ns. One loop timer serves it
- * and the delayed causes, and it is armed only while something waits.
+ * The throttle lets the line rise at once after a pause and then once in ITR * 256 ns. One loop
+ * timer serves it and the delayed causes, and it is armed only while something waits.
  */
 #include "dev/e1000_internal.h"
 #include "dev/host_clock.h"
@@ -122,8 +122,8 @@ void e1000_interrupt_reset(struct e1000 *e)
 	set_line(e, false);
 }
 
-/* Reading takes all causes (SDM 13.4.17). Delayed ones of a driver that is here anyway come along: one
- * interrupt less. */
+/* Reading takes all causes (SDM 13.4.17). Delayed ones of a driver that is here anyway come
+ * along: one interrupt less. */
 uint32_t e1000_icr_read(struct e1000 *e)
 {
 	uint32_t *icr = e1000_reg(e, E1000_ICR);

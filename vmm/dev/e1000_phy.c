@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The PHY behind MDIC: registers of an 88E1011 (SDM 13.4.6 and chapter 11; IEEE 802.3 clause 22). Negotiation takes no
- * time and always ends with 1000 Mb/s, full duplex.
+ * The PHY behind MDIC: registers of an 88E1011 (SDM 13.4.6 and chapter 11; IEEE 802.3 clause 22).
+ * Negotiation takes no time and always ends with 1000 Mb/s, full duplex.
  */
 #include "dev/e1000_internal.h"
 

@@ -5,9 +5,9 @@
  *            filled: DD        the card's            the driver's
  *     ─────────────────── RDH ─────────────── RDT ───────────────────▶
  *
- * Frames go from the back end directly into the guest's buffers, one each, when every frame fits into one; else one by
- * one through a buffer of the card's own. Without descriptors frames wait in the back end, whose own
- * queue is what overflows: nothing is lost here.
+ * Frames go from the back end directly into the guest's buffers, one each, when every frame fits
+ * into one; else one by one through a buffer of the card's own. Without descriptors frames wait in
+ * the back end, whose own queue is what overflows: nothing is lost here.
  */
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -211,7 +211,8 @@ static uint16_t strip_tag(struct e1000 *e, struct rx_frame *got)
 	return (uint16_t)get16(got->head + TAG_AT + 2);
 }
 
-/* Where in the frame's descriptors its bytes [at, at + part) go; the FCS, of zeros, is behind its end. */
+/* Where in the frame's descriptors its bytes [at, at + part) go; the FCS, of zeros, is behind
+ * its end. */
 static bool fill_buffer(struct e1000 *e, const struct rx_ring *ring, unsigned index,
 			const struct rx_frame *got, unsigned at, unsigned part)
 {
@@ -239,8 +240,8 @@ static unsigned buffers_for(const struct rx_ring *ring, const struct rx_frame *g
 	return (total + ring->buffer_bytes - 1) / ring->buffer_bytes;
 }
 
-/* Hands a frame over, for which there are enough descriptors. A buffer outside RAM loses its part, and the
- * descriptor says so. */
+/* Hands a frame over, for which there are enough descriptors. A buffer outside RAM loses its
+ * part, and the descriptor says so. */
 static void deliver(struct e1000 *e, struct rx_ring *ring, struct rx_frame *got)
 {
 	struct e1000_rx_verdict middle = {.status = RXD_DD};

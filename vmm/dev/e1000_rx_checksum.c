@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Checksums of received frames (SDM 3.2.9): what the descriptor says of them has been verified here, unless the
- * back end vouches for the frame. The frame may lie in guest memory: headers are copied once, and the
- * guest that changes the rest only deceives itself.
+ * Checksums of received frames (SDM 3.2.9): what the descriptor says of them has been verified
+ * here, unless the back end vouches for the frame. The frame may lie in guest memory: headers are
+ * copied once, and the guest that changes the rest only deceives itself.
  */
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Statistics registers (SDM 13.7): counters that a read clears and that stick at their maximum. Those
- * of events that cannot happen here (CRC errors, collisions, flow control) stay 0.
+ * Statistics registers (SDM 13.7): counters that a read clears and that stick at their maximum.
+ * Those of events that cannot happen here (CRC errors, collisions, flow control) stay 0.
  */
 #include "dev/e1000_internal.h"
 

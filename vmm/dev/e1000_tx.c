@@ -7,8 +7,8 @@
  *                          ▲
  *                          └ moves when the back end has taken a packet's last frame
  *
- * A packet of which the back end took only some segments stays at TDH with segments_sent; contexts go back
- * to what they were before it.
+ * A packet of which the back end took only some segments stays at TDH with segments_sent; contexts
+ * go back to what they were before it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -133,7 +133,8 @@ static bool look(struct e1000 *e, struct tx_ring *ring)
 	return !e->tx_asleep;
 }
 
-/* Tells the driver of descriptors [from, to) of the reports. Only the status byte is written back. */
+/* Tells the driver of descriptors [from, to) of the reports. Only the status byte is written
+ * back. */
 static void report(struct e1000 *e, const struct tx_ring *ring, unsigned to)
 {
 	bool now = false, later = false;

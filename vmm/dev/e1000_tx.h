@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sending, between its three files: descriptors → packet (e1000_tx_packet.c) → frames (e1000_tx_frame.c), and
- * the ring around it (e1000_tx.c). All of it belongs to the worker.
+ * Sending, between its three files: descriptors → packet (e1000_tx_packet.c) → frames
+ * (e1000_tx_frame.c), and the ring around it (e1000_tx.c). All of it belongs to the worker.
  */
 #ifndef VITRINE_DEV_E1000_TX_H
 #define VITRINE_DEV_E1000_TX_H
@@ -118,8 +118,9 @@ struct e1000_tx {
 	uint8_t copy[TX_PACKET_BYTES_MAX]; /* a packet of too many pieces; rarely touched */
 };
 
-/* Parses the packet whose first descriptor is at *index, and context descriptors before it, and moves
- * *index behind what was found. Nothing: what it changed of the contexts and the reports means nothing. */
+/* Parses the packet whose first descriptor is at *index, and context descriptors before it, and
+ * moves *index behind what was found. Nothing: what it changed of the contexts and the reports
+ * means nothing. */
 enum tx_found e1000_tx_parse(struct e1000_tx *tx, const struct tx_ring *ring, unsigned *index);
 
 /* How a parsed packet goes out; *frames: how many frames it makes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packets into frames: checksums and segmentation as a context descriptor describes them (SDM 3.4, 3.5). What the
- * back end can do is left to it (struct virtio_net_hdr_v1); the rest is done here.
+ * Packets into frames: checksums and segmentation as a context descriptor describes them (SDM 3.4,
+ * 3.5). What the back end can do is left to it (struct virtio_net_hdr_v1); the rest is done here.
  *
  *     packet   │ Ethernet │ IP │ TCP │ payload ................................. │
  *              ◀───── hdrlen ───────▶◀── mss ──▶◀── mss ──▶
@@ -104,8 +104,8 @@ static uint16_t sum_frame(const struct net_frame *frame, uint32_t start, uint32_
 	return inet_sum_fold(&sum);
 }
 
-/* Puts the checksum of [start, end) at field, whose old content counts (a pseudo header's sum, or 0).
- * Nonsense is not done: the frame goes out as it is. */
+/* Puts the checksum of [start, end) at field, whose old content counts (a pseudo header's sum,
+ * or 0). Nonsense is not done: the frame goes out as it is. */
 static void insert_sum(const struct net_frame *frame, uint32_t start, uint32_t end, uint32_t field,
 		       bool never_zero)
 {

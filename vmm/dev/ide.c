@@ -281,6 +281,18 @@ static int realize(struct device *dev, const struct device_setup *setup)
 	return err;
 }
 
+/* A channel is a queue of one: commands are its kicks; their other exits stand with the windows. */
+static bool queue(struct device *dev, unsigned index, struct queue_counters *out)
+{
+	const struct ide *ide = (const struct ide *)dev;
+
+	if (index >= IDE_CHANNELS)
+		return false;
+	*out = ide->channel[index].counters;
+	snprintf(out->name, sizeof(out->name), "channel %u", index);
+	return true;
+}
+
 const struct device_ops ide_ops = {
 	.name = "piix3-ide",
 	.state_bytes = sizeof(struct ide),
@@ -291,4 +303,5 @@ const struct device_ops ide_ops = {
 	.write_string = write_string,
 	.register_name = register_name,
 	.destroy = destroy,
+	.queue = queue,
 };

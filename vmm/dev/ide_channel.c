@@ -32,6 +32,7 @@ void ide_update_irq(struct ide_channel *ch)
 	if (level == ch->line_level)
 		return;
 	ch->line_level = level;
+	ch->counters.interrupts += level;
 	if (level)
 		ch->bm.status |= BM_STATUS_INTERRUPT;
 	if (ch->irq_fd < 0)
@@ -49,6 +50,7 @@ void ide_raise(struct ide_drive *drive)
 void ide_begin(struct ide_drive *drive)
 {
 	drive->channel->job = (struct ide_job){.drive = drive};
+	drive->channel->counters.kicks++;
 	drive->status = IDE_STATUS_BSY;
 }
 

@@ -19,6 +19,7 @@
 #include "bus/pci.h"
 #include "dev/ide.h"
 #include "kvm/gmem.h"
+#include "observe/counters.h"
 
 #define IDE_CHANNELS 2
 #define IDE_SECTOR_BYTES 512
@@ -173,6 +174,10 @@ struct ide_channel {
 	struct ide_bus_master bm;
 	struct ide_job job;
 	uint8_t *buffer; /* IDE_BUFFER_BYTES */
+
+	/* For --stats: back-end requests, by their time; commands as kicks. */
+	struct queue_counters counters;
+	uint64_t submitted_tsc;
 
 	/* ide_work.c */
 	ide_work_fn *work; /* to be called in the controller's thread */

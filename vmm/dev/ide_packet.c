@@ -3,6 +3,7 @@
  * The packets of a CD-ROM drive (SFF-8020i, MMC-3, SPC-2). The medium, if there is one, is one session with one
  * data track of 2,048-byte sectors. Answers are built in the channel's buffer.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "dev/ide_internal.h"
@@ -73,6 +74,8 @@ static void answer(struct ide_drive *drive, uint32_t bytes, uint32_t allocated_b
 /* SPC-2 §7.3 */
 static void inquiry(struct ide_drive *drive, const uint8_t *packet)
 {
+	/* vendor, 8 bytes; product, 16; the first 4 of the revision */
+	char identity[29];
 	uint8_t *data = drive->channel->buffer;
 
 	if (packet[1] & 0x03) { /* vital product data, command support */
@@ -84,9 +87,8 @@ static void inquiry(struct ide_drive *drive, const uint8_t *packet)
 	data[1] = 0x80; /* removable */
 	data[3] = 0x21; /* ATAPI, as SFF-8020i has it */
 	data[4] = 31;	/* bytes that follow */
-	memcpy(data + 8, "VITRINE ", 8);
-	memcpy(data + 16, "CD-ROM          ", 16);
-	memcpy(data + 32, VITRINE_VERSION "    ", 4);
+	snprintf(identity, sizeof(identity), "VITRINE CD-ROM          %-4.4s", VITRINE_VERSION);
+	memcpy(data + 8, identity, 28);
 	answer(drive, 36, packet[4]);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "dev/ide_internal.h"
 #include "loop/loop.h"
@@ -65,6 +66,22 @@ void ide_work_queue(struct ide_channel *ch, ide_work_fn *fn)
 		ide_work_signal(ch->ide->work_fd);
 }
 
+/* One request at a time on a channel: what is in flight is always one. */
+static void count_done(struct ide_channel *ch)
+{
+	uint64_t ticks = __rdtsc() - ch->submitted_tsc;
+	unsigned bucket = 0;
+
+	while (ticks >= 64 && bucket < QUEUE_LATENCY_BUCKETS - 1) {
+		ticks >>= 1;
+		bucket++;
+	}
+	ch->counters.requests++;
+	ch->counters.bytes += ch->request.len_bytes;
+	ch->counters.depth[0]++;
+	ch->counters.latency[bucket]++;
+}
+
 /* Inside block_submit(), in the loop, or on a vCPU's thread that drains; the lock is held. In the loop it is
  * the first to know: what it queues has to be run. */
 static void request_done(struct block_request *request, int error)
@@ -72,6 +89,7 @@ static void request_done(struct block_request *request, int error)
 	struct ide_channel *ch = (struct ide_channel *)((char *)request -
 							offsetof(struct ide_channel, request));
 
+	count_done(ch);
 	ch->in_flight = false;
 	if (!ch->cancelled)
 		ch->completed(ch, error);
@@ -93,6 +111,7 @@ void ide_work_submit(struct ide_channel *ch, enum block_op op, unsigned iov_coun
 	};
 	ch->completed = completed;
 	ch->in_flight = true;
+	ch->submitted_tsc = __rdtsc();
 	block_submit(job->drive->queue, &ch->request);
 	if (ch->in_flight)
 		block_flush_batch(ch->job.drive->queue);

@@ -144,7 +144,8 @@ static void ne2000_destroy(struct device *dev)
 	free(n->worker);
 }
 
-/* In word mode a driver sees each byte of the address once, in byte mode twice; 0x57 says "words". */
+/* In word mode a driver sees each byte of the address once, in byte mode twice; 0x57 says
+ * "words". */
 static void fill_prom(struct ne2000 *n)
 {
 	for (unsigned i = 0; i < sizeof(n->mac); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The card's thread: one frame out, a few in. What does not fit into the receive ring waits here and, behind that, in
- * the back end: nothing is lost, and OVW never happens.
+ * The card's thread: one frame out, a few in. What does not fit into the receive ring waits here
+ * and, behind that, in the back end: nothing is lost, and OVW never happens.
  */
 #include <errno.h>
 #include <string.h>

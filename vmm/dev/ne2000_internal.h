@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the NE2000 share. dev.lock guards everything but struct ne2000_worker, which is the
- * card's thread's. That thread never touches guest memory: frames go through the card's own, with the lock held.
+ * What the files of the NE2000 share. dev.lock guards everything but struct ne2000_worker, which is
+ * the card's thread's. That thread never touches guest memory: frames go through the card's own,
+ * with the lock held.
  *
  *     packet memory   0x0000 ┌───────────────────┐
  *                            │ PROM, 32 bytes    │ the address, each byte twice
@@ -119,8 +120,12 @@ void ne2000_data_write_string(struct ne2000 *n, unsigned width, const uint8_t *d
 			      unsigned count);
 /* A command with a remote DMA operation and nothing to move is through at once. */
 void ne2000_dma_begin(struct ne2000 *n);
-/* The frame that TPSR and TBCR describe. How many bytes, at most max; 0: there is no such memory. */
+/* The frame that TPSR and TBCR describe. How many bytes, at most max; 0: there is no such
+ * memory. */
 unsigned ne2000_fetch_frame(const struct ne2000 *n, uint8_t *to, unsigned max);
+
+/* Whether frames wait between BNRY and CURR. */
+bool ne2000_ring_has_frames(const struct ne2000 *n);
 
 enum ne2000_stored { NE2000_STORED, NE2000_FULL, NE2000_NOT_WANTED };
 /* Puts a frame into the receive ring if the address filter takes it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packet memory: the data port (remote DMA), and the receive ring. See ne2000_internal.h for the map.
+ * Packet memory: the data port (remote DMA), and the receive ring. See ne2000_internal.h for the
+ * map.
  */
 #include <string.h>
 
@@ -83,7 +84,7 @@ uint32_t ne2000_data_read(struct ne2000 *n, unsigned width)
 	unsigned unit = n->dcr & DCR_WTS ? 2 : 1;
 	uint32_t value = read_unit(n);
 
-	for (unsigned at = unit; at < width; at += unit)
+	for (unsigned at = unit; at < width && at < sizeof(value); at += unit)
 		value |= (uint32_t)read_unit(n) << at * 8;
 	return value;
 }
@@ -96,8 +97,8 @@ void ne2000_data_write(struct ne2000 *n, unsigned width, uint32_t value)
 		write_unit(n, (uint16_t)(value >> at * 8));
 }
 
-/* How many of len_bytes lie in plain packet RAM in front of the ring's end and the end of the transfer: what can
- * be copied at once. Accesses narrower than a word's transfer cannot. */
+/* How many of len_bytes lie in plain packet RAM in front of the ring's end and the end of the
+ * transfer: what can be copied at once. Accesses narrower than a word's transfer cannot. */
 static unsigned plain_span(const struct ne2000 *n, unsigned direction, unsigned width,
 			   unsigned len_bytes)
 {
@@ -155,7 +156,8 @@ unsigned ne2000_fetch_frame(const struct ne2000 *n, uint8_t *to, unsigned max)
 
 /* --- address filter */
 
-/* The hash is the top of the Ethernet CRC, most significant bit first (data sheet section 11, MAR). */
+/* The hash is the top of the Ethernet CRC, most significant bit first (data sheet section 11,
+ * MAR). */
 static unsigned multicast_hash(const uint8_t destination[6])
 {
 	uint32_t crc = UINT32_MAX;
@@ -188,17 +190,33 @@ static bool is_wanted(const struct ne2000 *n, const uint8_t destination[6])
 static bool ring_is_sound(const struct ne2000 *n)
 {
 	return n->pstart >= NE2000_RAM_START >> 8 && n->pstart < n->pstop &&
-	       n->pstop <= NE2000_RAM_END >> 8 && n->curr >= n->pstart && n->curr < n->pstop &&
-	       n->bnry >= n->pstart && n->bnry < n->pstop;
+	       n->pstop <= NE2000_RAM_END >> 8 && n->curr >= n->pstart && n->curr < n->pstop;
+}
+
+/* Linux writes the page in front of the one that it reads next, and that is not in the ring when the
+ * next one is the first: it means the last. */
+static unsigned boundary(const struct ne2000 *n)
+{
+	return n->bnry >= n->pstart && n->bnry < n->pstop ? n->bnry : n->pstop - 1u;
+}
+
+/* Drivers keep BNRY at the last page that they have read, or at the first that they have not: both are
+ * empty rings. */
+bool ne2000_ring_has_frames(const struct ne2000 *n)
+{
+	unsigned next = boundary(n) + 1;
+
+	if (!ring_is_sound(n))
+		return false;
+	return n->curr != boundary(n) && n->curr != (next == n->pstop ? n->pstart : next);
 }
 
 /* CURR == BNRY is the empty ring. */
 static unsigned free_pages(const struct ne2000 *n)
 {
-	unsigned pages = n->pstop - n->pstart;
+	unsigned pages = n->pstop - n->pstart, end = boundary(n);
 
-	return n->curr < n->bnry ? (unsigned)(n->bnry - n->curr)
-				 : pages - (unsigned)(n->curr - n->bnry);
+	return n->curr < end ? end - n->curr : pages - (n->curr - end);
 }
 
 /* Copies to the ring at offset behind CURR, around its end. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The DP8390's registers, in three pages, and the RTL8029's fourth (data sheet sections 9 and 10). CR is in all of them.
+ * The DP8390's registers, in three pages, and the RTL8029's fourth (data sheet sections 9 and 10).
+ * CR is in all of them.
  */
 #include <string.h>
 
@@ -28,7 +29,8 @@ void ne2000_raise(struct ne2000 *n, uint8_t causes)
 	update_line(n);
 }
 
-/* The addresses and the ring survive; a driver sets them anyway. A frame being sent is forgotten. */
+/* The addresses and the ring survive; a driver sets them anyway. A frame being sent is
+ * forgotten. */
 void ne2000_reset(struct ne2000 *n)
 {
 	n->cr = CR_STP | CR_DMA_ABORT;
@@ -85,6 +87,18 @@ static void set_high(uint16_t *word, uint8_t value)
 	*word = (uint16_t)((*word & 0x00ff) | value << 8);
 }
 
+/* A one clears a cause. But drivers look at CURR, find the ring empty and then clear PRX: a
+ * frame that comes between the two would wait for the next one to be noticed. On a wire that is
+ * rare; here a frame that waited for room comes exactly then. So PRX stays while there are
+ * frames. */
+static void acknowledge(struct ne2000 *n, uint8_t value)
+{
+	n->isr &= (uint8_t) ~(value & IMR_DEFINED);
+	if (value & ISR_PRX && ne2000_can_receive(n) && ne2000_ring_has_frames(n))
+		n->isr |= ISR_PRX;
+	update_line(n);
+}
+
 static void write_page0(struct ne2000 *n, unsigned offset, uint8_t value)
 {
 	switch (offset) {
@@ -97,10 +111,7 @@ static void write_page0(struct ne2000 *n, unsigned offset, uint8_t value)
 	case 0x4: n->tpsr = value; break;
 	case 0x5: set_low(&n->tbcr, value); break;
 	case 0x6: set_high(&n->tbcr, value); break;
-	case 0x7:
-		n->isr &= (uint8_t) ~(value & IMR_DEFINED);
-		update_line(n);
-		break;
+	case 0x7: acknowledge(n, value); break;
 	case 0x8: set_low(&n->rsar, value); break;
 	case 0x9: set_high(&n->rsar, value); break;
 	case 0xa: set_low(&n->rbcr, value); break;

@@ -36,8 +36,8 @@ struct nic_counters {
 const struct nic_counters *e1000_counters(const struct device *dev);
 const struct nic_counters *ne2000_counters(const struct device *dev);
 
-/* The same for --stats: "transmit" and "receive" (device_ops.queue). Kicks and interrupts are not told apart on
- * these cards: they stand with "transmit". */
+/* The same for --stats: "transmit" and "receive" (device_ops.queue). Kicks and interrupts are
+ * not told apart on these cards: they stand with "transmit". */
 bool nic_queue_counters(const struct nic_counters *counters, unsigned index,
 			struct queue_counters *out);
 

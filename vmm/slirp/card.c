@@ -36,7 +36,7 @@ struct timer {
 
 struct waiting {
 	struct waiting *next;
-	uint32_t len_bytes; /* without the header */
+	uint32_t len_bytes;
 	uint8_t frame[];
 };
 
@@ -49,7 +49,6 @@ struct card {
 	bool host_is_polled;
 	Slirp *slirp;
 	struct timer *timers;
-	struct virtio_net_hdr_v1 header; /* of every frame to the guest */
 	unsigned unpublished;
 	struct waiting *waiting;
 	struct waiting **waiting_end;
@@ -92,13 +91,12 @@ static void wait_for_room(struct card *card, const void *frame, uint32_t len_byt
 static bool put_frame(struct card *card, const void *frame, uint32_t len_bytes)
 {
 	struct frame_ring *ring = &card->ring[SLIRP_RING_TO_VMM];
-	uint8_t *record = frame_ring_reserve(ring, HEADER_BYTES + len_bytes);
+	uint8_t *record = frame_ring_reserve(ring, len_bytes);
 
 	if (!record)
 		return false;
-	memcpy(record, &card->header, HEADER_BYTES);
-	memcpy(record + HEADER_BYTES, frame, len_bytes);
-	frame_ring_commit(ring, HEADER_BYTES + len_bytes);
+	memcpy(record, frame, len_bytes);
+	frame_ring_commit(ring, len_bytes);
 	if (++card->unpublished < PUBLISH_FRAMES)
 		return true;
 	frame_ring_publish(ring);
@@ -140,8 +138,6 @@ static void take_record(struct card *card, uint8_t *record, size_t len_bytes)
 		return;
 	memcpy(&header, record, HEADER_BYTES);
 	len_bytes -= HEADER_BYTES;
-	if (!len_bytes)
-		card->header = header;
 	if (!net_header_is_sound(&header, len_bytes))
 		return;
 	/* Segments are left in one piece: TCP ends here, and libslirp takes them at any size. */

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "slirp/card.h"
@@ -112,11 +114,27 @@ static bool step(struct helper *helper)
 	return count <= 0 || !helper->set.fds[0].revents || serve_request(helper);
 }
 
+/* Of root's powers, those to open sockets remain: low ports for hostfwd, and pings. */
+static void drop_powers(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0}, now[2] = {0};
+
+	if (syscall(SYS_capget, &header, now))
+		return;
+	data[0].permitted = now[0].permitted & (1u << CAP_NET_BIND_SERVICE | 1u << CAP_NET_RAW);
+	data[0].effective = data[0].permitted;
+	syscall(SYS_capset, &header, data);
+}
+
 /* Dies with the VMM, gains nothing by exec, and says nothing once it runs: what libslirp logs is
  * up to the guest. */
 static void settle(void)
 {
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null_fd;
+
+	close_range(SLIRP_CONTROL_FD + 1, ~0u, 0);
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -124,6 +142,7 @@ static void settle(void)
 	signal(SIGINT, SIG_IGN); /* Ctrl-C on the terminal is the VMM's to handle */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		dup2(null_fd, fd);
+	drop_powers();
 }
 
 int main(void)

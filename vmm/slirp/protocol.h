@@ -6,8 +6,8 @@
  * descriptors (SCM_RIGHTS) and is answered with a slirp_reply before any frame flows; one that removes a
  * card is not answered. End of file ends the helper.
  *
- * Frames go through a pair of rings (frame_ring.h), each behind its struct virtio_net_hdr_v1. A record
- * of the VMM with nothing behind the header is the header to put in front of frames from now on.
+ * Frames go through a pair of rings (frame_ring.h): to the helper behind their struct virtio_net_hdr_v1,
+ * to the VMM without one, for libslirp's frames are whole.
  */
 #ifndef VITRINE_SLIRP_PROTOCOL_H
 #define VITRINE_SLIRP_PROTOCOL_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * pattern make|check BYTES [FILE] — writes or checks BYTES bytes in which each 8 depend on their place, so that a block
- * that is lost, doubled, moved or old shows. FILE may be a device; it is synced after writing. It may also be
- * tcp:ADDRESS:PORT or, for one client, listen:PORT. Without FILE: standard output or input.
+ * pattern make|check BYTES [FILE] — writes or checks BYTES bytes in which each 8 depend on their
+ * place, so that a block that is lost, doubled, moved or old shows. FILE may be a device; it is
+ * synced after writing. It may also be tcp:ADDRESS:PORT or, for one client, listen:PORT. Without
+ * FILE: standard output or input.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

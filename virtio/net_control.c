@@ -67,11 +67,7 @@ static bool set_table(struct command *command)
 	struct vnet_filter filter = {.promiscuous = command->net->filter.promiscuous,
 				     .all_multicast = command->net->filter.all_multicast};
 
-<<<<<<< HEAD
-	for (unsigned i = 0; i < 2; i++) /* of stations, then of groups */
-=======
 	for (unsigned table = 0; table < 2; table++) /* unicast, multicast */
->>>>>>> main
 		if (!take_table(command, &filter))
 			return false;
 	command->net->filter = filter;

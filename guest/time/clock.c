@@ -68,10 +68,24 @@ uint64_t clock_tsc_to_ns(uint64_t ticks)
 	return (uint64_t)((unsigned __int128)ticks * ns_multiplier >> 32);
 }
 
+/* Never earlier than what anybody has read before: a host that is late in bringing kvmclock and TSC together
+ * sets the clock back by a little, and who waits for so many nanoseconds would see them all gone at once. */
+static uint64_t monotonic(uint64_t now)
+{
+	static uint64_t last;
+	uint64_t seen = __atomic_load_n(&last, __ATOMIC_RELAXED);
+
+	while (seen < now)
+		if (__atomic_compare_exchange_n(&last, &seen, now, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return now;
+	return seen;
+}
+
 uint64_t clock_ns(void)
 {
 	if (clock_info.kvmclock)
-		return pvclock_ns(&cpu_this()->pvclock);
+		return monotonic(pvclock_ns(&cpu_this()->pvclock));
 	return clock_tsc_to_ns(tsc_read() - tsc_at_boot);
 }
 

@@ -26,6 +26,7 @@ void clock_init(struct cpu *cpu);
 /* On each other CPU. */
 void clock_start_cpu(struct cpu *cpu);
 
+/* Time since boot; never goes back. */
 uint64_t clock_ns(void);
 
 /* TSC ticks to ns. */

@@ -7,7 +7,7 @@ INITRD_CFLAGS := -std=gnu17 -Os $(WARN) -I. -ffreestanding -fno-pic -fno-pie -fn
 build/initrd/init: initrd/init.c initrd/start.S initrd/syscall.h initrd/initrd.mk
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(INITRD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-s -Wl,-z,noexecstack \
+	$(Q)$(CC) $(INITRD_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,-s -Wl,-z,noexecstack \
 		-Wl,-z,noseparate-code -o $@ initrd/init.c initrd/start.S
 
 $(B)/obj/vmm/boot/root_init.o: build/initrd/init

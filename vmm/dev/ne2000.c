@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "bus/wiring.h"
 #include "dev/ne2000_internal.h"
 #include "loop/loop.h"
 #include "loop/loop_thread.h"
@@ -153,7 +154,23 @@ static void fill_prom(struct ne2000 *n)
 	memset(n->prom + PROM_SIGNATURE_AT, PROM_SIGNATURE, NE2000_PROM_BYTES - PROM_SIGNATURE_AT);
 }
 
+/* Data written by the guest wait in KVM's ring until it looks at a register, or writes one: before that they
+ * mean nothing. Without the ring each word of a frame would exit by itself. */
+static void bar_moved(struct pci_function *fn, unsigned bar, uint64_t old_base, uint64_t base)
+{
+	const struct wiring *wiring = ((struct ne2000 *)fn)->wiring;
+	unsigned count = PORT_RESET - PORT_DATA;
+
+	if (!wiring || bar != BAR_PORTS)
+		return;
+	if (old_base)
+		wiring->remove_deferred(wiring->kvm, (uint16_t)(old_base + PORT_DATA), count);
+	if (base)
+		wiring->add_deferred(wiring->kvm, (uint16_t)(base + PORT_DATA), count);
+}
+
 static const struct pci_function_ops pci_ops = {
+	.bar_moved = bar_moved,
 	.vendor = 0x10ec,
 	.device = 0x8029,
 	.subsystem_vendor = 0x10ec,
@@ -172,6 +189,7 @@ static int ne2000_realize(struct device *dev, const struct device_setup *setup)
 	pci_function_init(&n->pci, &pci_ops);
 	pci_add_bar(&n->pci, BAR_PORTS, BUS_PIO, PORTS);
 	n->net = options->net;
+	n->wiring = setup->wiring;
 	n->kick_fd = -1;
 	memcpy(n->mac, net_get_info(n->net).mac, sizeof(n->mac));
 	net_set_offloads(n->net, 0);

@@ -78,6 +78,7 @@ struct ne2000_worker {
 struct ne2000 {
 	struct pci_function pci;
 	struct net *net;
+	const struct wiring *wiring; /* NULL: every write is an exit */
 	uint8_t mac[6];
 	struct loop_thread *thread;
 	int kick_fd;

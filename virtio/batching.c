@@ -6,7 +6,7 @@
 
 #include <sched.h>
 
-#define WORTHWHILE 4	 /* requests a kick */
+#define WORTHWHILE 2	 /* requests a kick */
 #define TRY_AFTER_MIN 16 /* kicks; twice as many after each try in vain */
 #define TRY_AFTER_MAX 128
 

@@ -19,14 +19,6 @@
 #define TELL_MAX 4 /* lines of one device on the host in… */
 #define TELL_NS 60000000000ULL
 
-static void ring(int fd)
-{
-	uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* full: whoever reads it is awake */
-}
-
 /* In the thread of the queue's loop. The kick is edge-triggered and never read: the counter only grows. */
 static void kicked(void *ctx, uint32_t events)
 {
@@ -124,7 +116,7 @@ int virtio_device_create(const struct virtio_model *model, const char *name,
 
 void virtio_queue_kick(struct virtio_queue *queue)
 {
-	ring(queue->kick_fd);
+	eventfd_write(queue->kick_fd, 1); /* full: whoever reads it is awake */
 }
 
 int virtio_queue_call_fd(struct virtio_queue *queue)

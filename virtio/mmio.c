@@ -93,11 +93,8 @@ static void add_cause(struct virtio_mmio *mmio, uint32_t cause)
 /* The eventfd goes straight to the interrupt controller where that is possible. */
 static void send_interrupt(struct virtio_mmio *mmio, uint32_t cause)
 {
-	uint64_t one = 1;
-
 	add_cause(mmio, cause);
-	if (write(mmio->call_fd, &one, sizeof(one)) < 0)
-		return; /* full: an interrupt is pending anyway */
+	eventfd_write(mmio->call_fd, 1); /* full: an interrupt is pending anyway */
 }
 
 static void interrupt(struct virtio_device *vdev, unsigned queue)

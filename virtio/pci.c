@@ -42,26 +42,19 @@ enum { CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_EXTRA = 1
 
 /* --- interrupts */
 
-static void ring(int fd)
-{
-	uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* full: an interrupt is pending anyway */
-}
-
+/* An eventfd that is full has an interrupt pending anyway. */
 static void send_interrupt(struct virtio_pci *pci, uint16_t vector, uint32_t cause)
 {
 	int fd;
 
 	if (!pci->msix_enabled) {
 		atomic_fetch_or(&pci->causes, cause);
-		ring(pci->intx_fd);
+		eventfd_write(pci->intx_fd, 1);
 		return;
 	}
 	fd = msix_fd(&pci->fn, vector);
 	if (fd >= 0)
-		ring(fd);
+		eventfd_write(fd, 1);
 }
 
 static void interrupt(struct virtio_device *vdev, unsigned queue)

@@ -54,11 +54,9 @@ static void reset_came(void *ctx, uint32_t events)
 static void reset(struct virtio_device *vdev)
 {
 	struct vsock *vsock = (struct vsock *)vdev;
-	uint64_t one = 1;
 
 	vsock->reset_wanted = true;
-	if (write(vsock->reset_fd, &one, sizeof(one)) < 0)
-		return; /* the loop is awake */
+	eventfd_write(vsock->reset_fd, 1);
 }
 
 /* --- to the guest */

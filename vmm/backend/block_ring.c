@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <linux/falloc.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "backend/block_internal.h"
@@ -135,13 +136,12 @@ bool block_ring_start(struct block_queue *queue, struct block_request *request)
 void block_ring_submit(struct block_queue *queue)
 {
 	struct io_uring *uring = &queue->ring->uring;
-	uint64_t one = 1;
 
 	for (unsigned i = 0; i < SUBMIT_TRIES && io_uring_sq_ready(uring); i++)
 		io_uring_submit(uring);
 	/* The kernel is short of memory: again from the loop. */
-	if (io_uring_sq_ready(uring) && write(queue->event_fd, &one, sizeof(one)) < 0)
-		return; /* it rings already */
+	if (io_uring_sq_ready(uring))
+		eventfd_write(queue->event_fd, 1);
 }
 
 /* What the kernel did only in part, or not that way, is done again by the worker. */

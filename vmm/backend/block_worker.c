@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "backend/block_internal.h"
@@ -38,7 +39,6 @@ static void *run(void *ctx)
 {
 	struct block_worker *worker = ctx;
 	struct block_request *request;
-	uint64_t one = 1;
 
 	pthread_setname_np(pthread_self(), "disk worker");
 	pthread_mutex_lock(&worker->lock);
@@ -48,8 +48,7 @@ static void *run(void *ctx)
 		pthread_mutex_lock(&worker->lock);
 		block_list_push(&worker->finished, request);
 		pthread_cond_signal(&worker->done);
-		if (write(worker->event_fd, &one, sizeof(one)) < 0)
-			continue; /* the counter is full: it rings */
+		eventfd_write(worker->event_fd, 1);
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return NULL;

@@ -63,10 +63,7 @@ static void pump_input(struct console *console);
 
 static void wake(struct console *console)
 {
-	uint64_t one = 1;
-
-	if (write(console->wake_fd, &one, sizeof(one)) < 0)
-		return; /* the counter is full: the loop is awake */
+	eventfd_write(console->wake_fd, 1); /* full: the loop is awake */
 }
 
 size_t console_put_bytes(struct console *console, const uint8_t *data, size_t len_bytes)

@@ -30,10 +30,7 @@ static const struct pci_function_ops pci_ops;
 
 void e1000_ring(struct e1000 *e)
 {
-	uint64_t one = 1;
-
-	if (write(e->kick_fd, &one, sizeof(one)) < 0)
-		return; /* full: the thread is awake */
+	eventfd_write(e->kick_fd, 1); /* full: the thread is awake */
 }
 
 void e1000_quiesce(struct e1000 *e)

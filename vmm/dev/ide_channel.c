@@ -9,6 +9,7 @@
  *      └──── SRST, DEVICE RESET ◀──┘   the request in flight is waited for
  */
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "dev/ide_internal.h"
 
@@ -38,7 +39,7 @@ void ide_update_irq(struct ide_channel *ch)
 	if (ch->irq_fd < 0)
 		irq_line_set(&ch->irq, level);
 	else if (level)
-		ide_work_signal(ch->irq_fd);
+		eventfd_write(ch->irq_fd, 1);
 }
 
 void ide_raise(struct ide_drive *drive)

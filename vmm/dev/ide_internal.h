@@ -293,8 +293,7 @@ void ide_work_queue(struct ide_channel *ch, ide_work_fn *fn);
 /* In the controller's thread: one request of the job's drive; completed() follows there. */
 void ide_work_submit(struct ide_channel *ch, enum block_op op, unsigned iov_count,
 		     void (*completed)(struct ide_channel *ch, int error));
-/* An eventfd: adds one; takes what is there, false: nothing. */
-void ide_work_signal(int fd);
+/* Takes what was signalled to an eventfd; false: nothing. */
 bool ide_work_take_signal(int fd);
 /* Waits for the request in flight: completed() is called before this returns, unless cancelled. */
 void ide_work_drain(struct ide_channel *ch);

@@ -16,14 +16,6 @@
 #include "loop/loop.h"
 #include "loop/loop_thread.h"
 
-void ide_work_signal(int fd)
-{
-	uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* the counter is full: signalled already */
-}
-
 bool ide_work_take_signal(int fd)
 {
 	uint64_t count;
@@ -63,7 +55,7 @@ void ide_work_queue(struct ide_channel *ch, ide_work_fn *fn)
 {
 	ch->work = fn;
 	if (!ch->ide->in_thread)
-		ide_work_signal(ch->ide->work_fd);
+		eventfd_write(ch->ide->work_fd, 1);
 }
 
 /* One request at a time on a channel: what is in flight is always one. */

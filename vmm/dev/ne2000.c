@@ -25,10 +25,7 @@
 
 void ne2000_ring(struct ne2000 *n)
 {
-	uint64_t one = 1;
-
-	if (write(n->kick_fd, &one, sizeof(one)) < 0)
-		return; /* full: the thread is awake */
+	eventfd_write(n->kick_fd, 1); /* full: the thread is awake */
 }
 
 /* --- the card's thread. The eventfd is watched edge-triggered and never read. */

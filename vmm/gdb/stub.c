@@ -27,11 +27,9 @@ struct gdb {
 static void vcpu_stopped(void *ctx, struct vcpu *vcpu, const struct vcpu_debug_stop *stop)
 {
 	struct gdb *gdb = ctx;
-	uint64_t one = 1;
 
 	gdb_session_post_stop(&gdb->connection.session, vcpu_index(vcpu), stop);
-	if (write(gdb->stop_fd, &one, sizeof(one)) < 0)
-		return; /* the counter is full: the loop will wake up all the same */
+	eventfd_write(gdb->stop_fd, 1);
 }
 
 static void stop_posted(void *ctx, uint32_t events)

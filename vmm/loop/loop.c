@@ -227,9 +227,6 @@ int loop_run(struct loop *loop)
 
 void loop_stop(struct loop *loop)
 {
-	uint64_t one = 1;
-
 	atomic_store(&loop->stopping, true);
-	if (write(loop->stop_fd, &one, sizeof(one)) < 0)
-		return; /* the counter is full: it will wake up all the same */
+	eventfd_write(loop->stop_fd, 1);
 }

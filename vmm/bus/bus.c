@@ -67,48 +67,6 @@ static uint64_t ones(unsigned width)
 	return width >= 8 ? UINT64_MAX : (1ULL << width * 8) - 1;
 }
 
-const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_t addr,
-				  unsigned width, uint64_t *value)
-{
-	struct bus_window *window = find_whole(bus, space, addr, width);
-
-	*value = ones(width);
-	if (!window)
-		return NULL;
-	if (window->dev->ops->unlocked) {
-		__atomic_fetch_add(&window->reads, 1, __ATOMIC_RELAXED);
-		*value &= window->dev->ops->read(window->dev, window->region, addr - window->base,
-						 width);
-		return window;
-	}
-	pthread_mutex_lock(&window->dev->lock);
-	window->reads++;
-	*value &= window->dev->ops->read(window->dev, window->region, addr - window->base, width);
-	pthread_mutex_unlock(&window->dev->lock);
-	return window;
-}
-
-const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64_t addr,
-				   unsigned width, uint64_t value)
-{
-	struct bus_window *window = find_whole(bus, space, addr, width);
-
-	if (!window)
-		return NULL;
-	if (window->dev->ops->unlocked) {
-		__atomic_fetch_add(&window->writes, 1, __ATOMIC_RELAXED);
-		window->dev->ops->write(window->dev, window->region, addr - window->base, width,
-					value & ones(width));
-		return window;
-	}
-	pthread_mutex_lock(&window->dev->lock);
-	window->writes++;
-	window->dev->ops->write(window->dev, window->region, addr - window->base, width,
-				value & ones(width));
-	pthread_mutex_unlock(&window->dev->lock);
-	return window;
-}
-
 /* The device's lock, unless it takes locks itself. */
 static void enter(struct device *dev)
 {
@@ -120,6 +78,36 @@ static void leave(struct device *dev)
 {
 	if (!dev->ops->unlocked)
 		pthread_mutex_unlock(&dev->lock);
+}
+
+const struct bus_window *bus_read(struct bus *bus, enum bus_space space, uint64_t addr,
+				  unsigned width, uint64_t *value)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+
+	*value = ones(width);
+	if (!window)
+		return NULL;
+	enter(window->dev);
+	__atomic_fetch_add(&window->reads, 1, __ATOMIC_RELAXED);
+	*value &= window->dev->ops->read(window->dev, window->region, addr - window->base, width);
+	leave(window->dev);
+	return window;
+}
+
+const struct bus_window *bus_write(struct bus *bus, enum bus_space space, uint64_t addr,
+				   unsigned width, uint64_t value)
+{
+	struct bus_window *window = find_whole(bus, space, addr, width);
+
+	if (!window)
+		return NULL;
+	enter(window->dev);
+	__atomic_fetch_add(&window->writes, 1, __ATOMIC_RELAXED);
+	window->dev->ops->write(window->dev, window->region, addr - window->base, width,
+				value & ones(width));
+	leave(window->dev);
+	return window;
 }
 
 const struct bus_window *bus_read_string(struct bus *bus, enum bus_space space, uint64_t addr,

@@ -22,7 +22,7 @@ struct bus_window {
 	struct device *dev;
 	const char *name; /* the device's; outlives it */
 	unsigned region;  /* which of the device's windows this is */
-	uint64_t reads;	  /* accesses so far; dev->lock */
+	uint64_t reads;	  /* accesses so far; added to atomically */
 	uint64_t writes;
 };
 

@@ -168,82 +168,89 @@ static struct pci_function *find_bar(struct pci_host *host, enum bus_space space
 	return NULL;
 }
 
-static bool offset_in_bar(struct pci_function *fn, unsigned bar, uint64_t addr, unsigned width,
-			  uint64_t *offset)
+/* An access to a BAR, with the function's lock. */
+struct bar_access {
+	struct pci_function *fn;
+	unsigned bar;
+	uint64_t offset;
+};
+
+/* True: the lock is held until leave_bar(). */
+static bool enter_bar(struct pci_host *host, enum bus_space space, uint64_t addr, unsigned width,
+		      struct bar_access *at)
 {
-	*offset = addr - atomic_load_explicit(&fn->bar[bar].base, memory_order_relaxed);
-	return *offset < fn->bar[bar].size_bytes && width <= fn->bar[bar].size_bytes - *offset;
+	const struct pci_bar *bar;
+
+	at->fn = find_bar(host, space, addr, &at->bar);
+	if (!at->fn)
+		return false;
+	pthread_mutex_lock(&at->fn->dev.lock);
+	bar = &at->fn->bar[at->bar];
+	at->offset = addr - atomic_load_explicit(&bar->base, memory_order_relaxed);
+	if (at->offset < bar->size_bytes && width <= bar->size_bytes - at->offset)
+		return true;
+	pthread_mutex_unlock(&at->fn->dev.lock);
+	return false;
+}
+
+static void leave_bar(const struct bar_access *at)
+{
+	pthread_mutex_unlock(&at->fn->dev.lock);
 }
 
 static uint64_t bar_read(struct pci_host *host, enum bus_space space, uint64_t addr, unsigned width)
 {
-	unsigned bar;
-	uint64_t offset;
-	uint64_t value = UINT64_MAX;
-	struct pci_function *fn = find_bar(host, space, addr, &bar);
+	struct bar_access at;
+	uint64_t value;
 
-	if (!fn)
-		return value;
-	pthread_mutex_lock(&fn->dev.lock);
-	if (offset_in_bar(fn, bar, addr, width, &offset)) {
-		fn->bar[bar].reads++;
-		value = fn->dev.ops->read(&fn->dev, bar, offset, width);
-	}
-	pthread_mutex_unlock(&fn->dev.lock);
+	if (!enter_bar(host, space, addr, width, &at))
+		return UINT64_MAX;
+	at.fn->bar[at.bar].reads++;
+	value = at.fn->dev.ops->read(&at.fn->dev, at.bar, at.offset, width);
+	leave_bar(&at);
 	return value;
 }
 
 static void bar_write(struct pci_host *host, enum bus_space space, uint64_t addr, unsigned width,
 		      uint64_t value)
 {
-	unsigned bar;
-	uint64_t offset;
-	struct pci_function *fn = find_bar(host, space, addr, &bar);
+	struct bar_access at;
 
-	if (!fn)
+	if (!enter_bar(host, space, addr, width, &at))
 		return;
-	pthread_mutex_lock(&fn->dev.lock);
-	if (offset_in_bar(fn, bar, addr, width, &offset)) {
-		fn->bar[bar].writes++;
-		fn->dev.ops->write(&fn->dev, bar, offset, width, value);
-	}
-	pthread_mutex_unlock(&fn->dev.lock);
+	at.fn->bar[at.bar].writes++;
+	at.fn->dev.ops->write(&at.fn->dev, at.bar, at.offset, width, value);
+	leave_bar(&at);
 }
 
 /* Strings of port accesses to a BAR (INS, OUTS). False: none is there, or it knows no such thing. */
 static bool bar_read_string(struct pci_host *host, uint64_t port, unsigned width, void *data,
 			    unsigned count)
 {
-	unsigned bar;
-	uint64_t offset;
-	bool served = false;
-	struct pci_function *fn = find_bar(host, BUS_PIO, port, &bar);
+	struct bar_access at;
+	bool served;
 
-	if (!fn || !fn->dev.ops->read_string)
+	if (!enter_bar(host, BUS_PIO, port, width, &at))
 		return false;
-	pthread_mutex_lock(&fn->dev.lock);
-	if (offset_in_bar(fn, bar, port, width, &offset))
-		served = fn->dev.ops->read_string(&fn->dev, bar, offset, width, data, count);
-	fn->bar[bar].reads += served ? count : 0;
-	pthread_mutex_unlock(&fn->dev.lock);
+	served = at.fn->dev.ops->read_string &&
+		 at.fn->dev.ops->read_string(&at.fn->dev, at.bar, at.offset, width, data, count);
+	at.fn->bar[at.bar].reads += served ? count : 0;
+	leave_bar(&at);
 	return served;
 }
 
 static bool bar_write_string(struct pci_host *host, uint64_t port, unsigned width, const void *data,
 			     unsigned count)
 {
-	unsigned bar;
-	uint64_t offset;
-	bool served = false;
-	struct pci_function *fn = find_bar(host, BUS_PIO, port, &bar);
+	struct bar_access at;
+	bool served;
 
-	if (!fn || !fn->dev.ops->write_string)
+	if (!enter_bar(host, BUS_PIO, port, width, &at))
 		return false;
-	pthread_mutex_lock(&fn->dev.lock);
-	if (offset_in_bar(fn, bar, port, width, &offset))
-		served = fn->dev.ops->write_string(&fn->dev, bar, offset, width, data, count);
-	fn->bar[bar].writes += served ? count : 0;
-	pthread_mutex_unlock(&fn->dev.lock);
+	served = at.fn->dev.ops->write_string &&
+		 at.fn->dev.ops->write_string(&at.fn->dev, at.bar, at.offset, width, data, count);
+	at.fn->bar[at.bar].writes += served ? count : 0;
+	leave_bar(&at);
 	return served;
 }
 

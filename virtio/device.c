@@ -10,28 +10,37 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "loop/clock.h"
 #include "loop/loop.h"
 #include "observe/counters.h"
 
 #define TELL_MAX 4 /* lines of one device on the host in… */
 #define TELL_NS 60000000000ULL
 
-/* In the thread of the queue's loop. The kick is edge-triggered and never read: the counter only grows. */
-static void kicked(void *ctx, uint32_t events)
+static void serve(struct virtio_queue *queue, bool was_kicked)
 {
-	struct virtio_queue *queue = ctx;
 	struct virtio_device *vdev = queue->vdev;
 
-	(void)events;
 	pthread_mutex_lock(&queue->lock);
 	if (queue->live && virtq_is_live(queue->ring)) {
-		virtq_counters(queue->ring)->kicks++;
+		virtq_counters(queue->ring)->kicks += was_kicked;
 		vdev->model->serve(vdev, queue->index);
 	}
 	pthread_mutex_unlock(&queue->lock);
+}
+
+void virtio_queue_serve(struct virtio_queue *queue)
+{
+	serve(queue, false);
+}
+
+/* In the thread of the queue's loop. The kick is edge-triggered and never read: the counter only grows. */
+static void kicked(void *ctx, uint32_t events)
+{
+	(void)events;
+	serve(ctx, true);
 }
 
 static void destroy_queue(struct virtio_queue *queue)
@@ -251,26 +260,11 @@ void virtio_write_status(struct virtio_device *vdev, uint8_t value)
 		start(vdev);
 }
 
-_Static_assert(VIRTQ_DEPTH_BUCKETS == QUEUE_DEPTH_BUCKETS, "depth histogram");
-_Static_assert(VIRTQ_LATENCY_BUCKETS == QUEUE_LATENCY_BUCKETS, "latency histogram");
-
 bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out)
 {
-	const struct virtq_counters *from;
-
 	if (index >= vdev->queue_count)
 		return false;
-	from = virtq_counters(vdev->queue[index]->ring);
-	*out = (struct queue_counters){
-		.requests = from->requests,
-		.bytes = from->bytes,
-		.kicks = from->kicks,
-		.kicks_suppressed = from->kicks_suppressed,
-		.interrupts = from->interrupts,
-		.interrupts_suppressed = from->interrupts_suppressed,
-	};
-	memcpy(out->depth, from->depth, sizeof(out->depth));
-	memcpy(out->latency, from->latency, sizeof(out->latency));
+	*out = *virtq_counters(vdev->queue[index]->ring);
 	if (vdev->model->queue_name)
 		vdev->model->queue_name(vdev, index, out->name, sizeof(out->name));
 	else
@@ -337,12 +331,9 @@ void virtio_set_config(struct virtio_device *vdev, unsigned offset, const void *
 
 static bool may_tell(struct virtio_device *vdev)
 {
-	struct timespec now;
-	uint64_t now_ns;
+	uint64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
 	bool may;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	pthread_mutex_lock(&vdev->config_lock);
 	if (now_ns >= vdev->tell_until_ns) {
 		vdev->tell_until_ns = now_ns + TELL_NS;

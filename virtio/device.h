@@ -149,6 +149,8 @@ void virtio_set_config(struct virtio_device *vdev, unsigned offset, const void *
 		       unsigned len_bytes);
 /* Rings a queue's kick from inside: serve() will be called. Any thread. */
 void virtio_queue_kick(struct virtio_queue *queue);
+/* Serves a queue that is live, for a reason other than a kick. Its loop's thread; lock not held. */
+void virtio_queue_serve(struct virtio_queue *queue);
 int virtio_queue_call_fd(struct virtio_queue *queue);
 
 /* What device_ops.queue() wants to know. */

@@ -46,24 +46,16 @@ static void net_drain(struct virtio_device *vdev, unsigned index)
 
 /* --- the back end calls, in the pair's thread */
 
-static void with_queue(struct virtio_queue *queue)
-{
-	pthread_mutex_lock(&queue->lock);
-	if (queue->live && virtq_is_live(queue->ring))
-		queue->vdev->model->serve(queue->vdev, queue->index);
-	pthread_mutex_unlock(&queue->lock);
-}
-
 static void readable(void *ctx)
 {
-	with_queue(((struct vnet_receive *)ctx)->queue);
+	virtio_queue_serve(((struct vnet_receive *)ctx)->queue);
 }
 
 static void writable(void *ctx)
 {
 	const struct vnet_receive *receive = ctx;
 
-	with_queue(receive->net->send[receive->pair]->queue);
+	virtio_queue_serve(receive->net->send[receive->pair]->queue);
 }
 
 static void link_changed(void *ctx)

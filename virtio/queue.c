@@ -9,8 +9,6 @@
 
 #include "virtio/queue_walk.h"
 
-#define LATENCY_UNIT_SHIFT 6 /* buckets begin at 64 ticks */
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 int virtq_create(const struct gmem *mem, uint16_t size_max, struct virtq **out)
@@ -154,7 +152,7 @@ const char *virtq_fault_text(enum virtq_fault fault)
 	return (unsigned)fault < sizeof(texts) / sizeof(*texts) ? texts[fault] : "unknown fault";
 }
 
-struct virtq_counters *virtq_counters(struct virtq *q)
+struct queue_counters *virtq_counters(struct virtq *q)
 {
 	return &q->counters;
 }
@@ -170,18 +168,6 @@ const struct gmem_region *virtq_locate(const struct gmem *mem, uint64_t gpa, uin
 }
 
 /* --- chains ---------------------------------------------------------------------------------- */
-
-static inline void count_latency(struct virtq *q, uint64_t popped_tsc)
-{
-	/* Two CPUs' counters may differ by a little: below zero is zero. */
-	int64_t ticks = (int64_t)(__rdtsc() - popped_tsc);
-	uint64_t units = ticks < 0 ? 0 : (uint64_t)ticks >> LATENCY_UNIT_SHIFT;
-	unsigned bucket = units ? virtq_top_bit(units) + 1 : 0;
-
-	if (bucket >= VIRTQ_LATENCY_BUCKETS)
-		bucket = VIRTQ_LATENCY_BUCKETS - 1;
-	q->counters.latency[bucket]++;
-}
 
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 {
@@ -217,7 +203,7 @@ void virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t writt
 {
 	q->in_flight--;
 	q->counters.bytes += (uint64_t)chain->out_bytes + written_bytes;
-	count_latency(q, chain->popped_tsc);
+	queue_count_latency(&q->counters, chain->popped_tsc);
 	if (q->early) {
 		q->early[chain->sequence & q->early_mask] = (struct virtq_early){
 			.written_bytes = written_bytes,

@@ -19,10 +19,9 @@
 #include <sys/uio.h>
 
 #include "kvm/gmem.h"
+#include "observe/counters.h"
 
 #define VIRTQ_SIZE_MAX 1024
-#define VIRTQ_DEPTH_BUCKETS 12	 /* chains in flight at a pop: 1, 2–3, 4–7, … */
-#define VIRTQ_LATENCY_BUCKETS 24 /* pop to push: below 64 TSC ticks, 128, 256, … */
 
 /* Why a queue broke; virtq_fault_text() has the words. */
 enum virtq_fault {
@@ -47,18 +46,6 @@ struct virtq_config {
 	uint64_t desc_gpa;
 	uint64_t driver_gpa; /* avail ring, or driver event suppression */
 	uint64_t device_gpa; /* used ring, or device event suppression */
-};
-
-/* Always on; written by the queue's own thread, read by others as a snapshot that may be torn. */
-struct virtq_counters {
-	uint64_t requests;	   /* chains popped */
-	uint64_t bytes;		   /* of all device-readable buffers, and those written */
-	uint64_t kicks;		   /* notifications that arrived; incremented by who takes them */
-	uint64_t kicks_suppressed; /* chains found while the driver was told not to notify */
-	uint64_t interrupts;
-	uint64_t interrupts_suppressed; /* publishes that the driver wanted to hear nothing of */
-	uint64_t depth[VIRTQ_DEPTH_BUCKETS];
-	uint64_t latency[VIRTQ_LATENCY_BUCKETS];
 };
 
 /* One request: device-readable buffers first, then device-writable ones, as host addresses into guest
@@ -125,7 +112,9 @@ bool virtq_has_work(struct virtq *q);
 uint16_t virtq_size_max(const struct virtq *q);
 enum virtq_fault virtq_fault(const struct virtq *q);
 const char *virtq_fault_text(enum virtq_fault fault);
-struct virtq_counters *virtq_counters(struct virtq *q);
+/* Always on; written by the queue's own thread (kicks: by who takes them), read by others as a snapshot that may be
+ * torn. Bytes: of all device-readable buffers, and those written. The name is empty. */
+struct queue_counters *virtq_counters(struct virtq *q);
 
 /* Where to go on: exact when nothing is in flight and all is published. */
 struct virtq_position virtq_position(const struct virtq *q);

@@ -80,7 +80,7 @@ struct virtq {
 	uint16_t first_used;	   /* packed: where the unpublished batch begins … */
 	uint16_t first_used_flags; /* … and what will make it visible */
 
-	struct virtq_counters counters;
+	struct queue_counters counters;
 	const struct gmem *mem;
 	uint16_t size_max;
 	bool is_busy[]; /* [size_max]: ids in flight */

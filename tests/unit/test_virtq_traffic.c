@@ -267,12 +267,12 @@ static void settle(struct world *w)
 
 static void check_counters(struct world *w)
 {
-	const struct virtq_counters *counters = virtq_counters(w->q);
+	const struct queue_counters *counters = virtq_counters(w->q);
 	uint64_t depths = 0, latencies = 0;
 
-	for (unsigned i = 0; i < VIRTQ_DEPTH_BUCKETS; i++)
+	for (unsigned i = 0; i < QUEUE_DEPTH_BUCKETS; i++)
 		depths += counters->depth[i];
-	for (unsigned i = 0; i < VIRTQ_LATENCY_BUCKETS; i++)
+	for (unsigned i = 0; i < QUEUE_LATENCY_BUCKETS; i++)
 		latencies += counters->latency[i];
 	assert_int_equal(counters->requests, w->added);
 	assert_int_equal(depths, w->added);

@@ -61,17 +61,10 @@ void ide_work_queue(struct ide_channel *ch, ide_work_fn *fn)
 /* One request at a time on a channel: what is in flight is always one. */
 static void count_done(struct ide_channel *ch)
 {
-	uint64_t ticks = __rdtsc() - ch->submitted_tsc;
-	unsigned bucket = 0;
-
-	while (ticks >= 64 && bucket < QUEUE_LATENCY_BUCKETS - 1) {
-		ticks >>= 1;
-		bucket++;
-	}
 	ch->counters.requests++;
 	ch->counters.bytes += ch->request.len_bytes;
 	ch->counters.depth[0]++;
-	ch->counters.latency[bucket]++;
+	queue_count_latency(&ch->counters, ch->submitted_tsc);
 }
 
 /* Inside block_submit(), in the loop, or on a vCPU's thread that drains; the lock is held. In the loop it is

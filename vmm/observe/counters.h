@@ -7,6 +7,7 @@
 #define VITRINE_OBSERVE_COUNTERS_H
 
 #include <stdint.h>
+#include <x86intrin.h>
 
 /* Exits to userspace by reason; the names users see stand in exit_reason_name(). */
 enum exit_reason {
@@ -35,8 +36,9 @@ struct vcpu_counters {
 };
 
 #define QUEUE_DEPTH_BUCKETS 12 /* requests in flight when one came: 1, 2–3, 4–7, … */
-#define QUEUE_LATENCY_BUCKETS \
-	24 /* from taking a request to giving it back: below 64 TSC ticks, 128, … */
+#define QUEUE_LATENCY_UNIT 64  /* TSC ticks */
+/* From taking a request to giving it back: below a unit, two, four, … */
+#define QUEUE_LATENCY_BUCKETS 24
 
 /* One queue of a device, as a snapshot. A device without rings has one queue for each of its directions. */
 struct queue_counters {
@@ -50,6 +52,19 @@ struct queue_counters {
 	uint64_t depth[QUEUE_DEPTH_BUCKETS];
 	uint64_t latency[QUEUE_LATENCY_BUCKETS];
 };
+
+/* A request that was taken at that TSC is given back now. */
+static inline void queue_count_latency(struct queue_counters *counters, uint64_t taken_tsc)
+{
+	/* Two CPUs' counters may differ by a little: below zero is zero. */
+	int64_t ticks = (int64_t)(__rdtsc() - taken_tsc);
+	uint64_t units = ticks < 0 ? 0 : (uint64_t)ticks / QUEUE_LATENCY_UNIT;
+	unsigned bucket = units ? 64 - (unsigned)__builtin_clzll(units) : 0;
+
+	if (bucket >= QUEUE_LATENCY_BUCKETS)
+		bucket = QUEUE_LATENCY_BUCKETS - 1;
+	counters->latency[bucket]++;
+}
 
 /* "pio-read", "mmio-write", … */
 const char *exit_reason_name(enum exit_reason reason);

@@ -10,7 +10,6 @@
 #include "observe/stats.h"
 
 #define BAR_WIDTH 20u
-#define FIRST_LATENCY_TICKS 64u
 
 static uint64_t largest(const uint64_t *bucket, unsigned count)
 {
@@ -52,7 +51,7 @@ static void print_depth(FILE *out, const struct queue_counters *c)
 /* Upper end of a bucket, in microseconds where the clock's rate is known. */
 static void latency_label(unsigned bucket, uint64_t tsc_hz, char *label, size_t size)
 {
-	uint64_t ticks = (uint64_t)FIRST_LATENCY_TICKS << bucket;
+	uint64_t ticks = (uint64_t)QUEUE_LATENCY_UNIT << bucket;
 
 	if (bucket == QUEUE_LATENCY_BUCKETS - 1)
 		snprintf(label, size, "more");

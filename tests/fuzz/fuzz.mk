@@ -45,7 +45,7 @@ build/fuzz/fuzz_gdb: $(FUZZ_GDB_SRC) $(wildcard vmm/gdb/*.h tests/unit/fake_gdb_
 
 # make fuzz-nic   the network cards; run build/fuzz/fuzz_e1000, build/fuzz/fuzz_ne2000 -max_total_time=600
 FUZZ_NIC_SRC := vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c vmm/kvm/gmem.c vmm/dev/pci_host.c \
-	vmm/dev/inet_sum.c vmm/dev/nic.c
+	vmm/dev/inet_sum.c vmm/dev/nic.c vmm/backend/net_header.c
 FUZZ_NIC_HDR := $(wildcard vmm/dev/*.h tests/unit/*fake.h tests/unit/e1000_fixture.h)
 
 .PHONY: fuzz-nic

@@ -272,21 +272,6 @@ static void initialize_parameters(struct ide_drive *drive)
 	ide_end(drive, 0, true);
 }
 
-static void identified(struct ide_channel *ch)
-{
-	ide_end(ch->job.drive, 0, false);
-}
-
-static void identify(struct ide_drive *drive)
-{
-	struct ide_channel *ch = drive->channel;
-
-	ide_begin(drive);
-	ide_identify(drive, ch->buffer);
-	ch->job.block_bytes = IDE_SECTOR_BYTES;
-	ide_pio_start(ch, true, IDE_SECTOR_BYTES, true, identified);
-}
-
 static void begin_flush(struct ide_drive *drive)
 {
 	ide_begin(drive);
@@ -324,7 +309,7 @@ void ide_ata_command(struct ide_drive *drive, uint8_t command)
 	case READ_VERIFY_EXT: verify(drive, true); break;
 	case FLUSH_CACHE:
 	case FLUSH_CACHE_EXT: begin_flush(drive); break;
-	case IDENTIFY_DEVICE: identify(drive); break;
+	case IDENTIFY_DEVICE: ide_identify(drive); break;
 	case SET_FEATURES: set_features(drive); break;
 	case SET_MULTIPLE: set_multiple(drive); break;
 	case INITIALIZE_PARAMETERS: initialize_parameters(drive); break;

@@ -94,21 +94,6 @@ static void receive_packet(struct ide_drive *drive)
 	drive->file[0][IDE_COUNT] = IDE_REASON_COMMAND;
 }
 
-static void identified(struct ide_channel *ch)
-{
-	ide_end(ch->job.drive, 0, false);
-}
-
-static void identify(struct ide_drive *drive)
-{
-	struct ide_channel *ch = drive->channel;
-
-	ide_begin(drive);
-	ide_identify(drive, ch->buffer);
-	ch->job.block_bytes = IDE_SECTOR_BYTES;
-	ide_pio_start(ch, true, IDE_SECTOR_BYTES, true, identified);
-}
-
 /* A disk's command: aborted, and the signature says why (ATA/ATAPI-6 §8.15.5.2). */
 static void say_what_it_is(struct ide_drive *drive)
 {
@@ -142,7 +127,7 @@ void ide_atapi_command(struct ide_drive *drive, uint8_t command)
 	switch (command) {
 	case PACKET: receive_packet(drive); break;
 	case DEVICE_RESET: ide_atapi_reset(drive); break;
-	case IDENTIFY_PACKET_DEVICE: identify(drive); break;
+	case IDENTIFY_PACKET_DEVICE: ide_identify(drive); break;
 	case IDENTIFY_DEVICE:
 	case READ_SECTORS: say_what_it_is(drive); break;
 	case SET_FEATURES: set_features(drive); break;

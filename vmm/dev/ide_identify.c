@@ -166,7 +166,7 @@ static void put_checksum(uint8_t *data)
 	data[511] = (uint8_t)-sum;
 }
 
-void ide_identify(const struct ide_drive *drive, uint8_t data[IDE_SECTOR_BYTES])
+static void put_identity(const struct ide_drive *drive, uint8_t data[IDE_SECTOR_BYTES])
 {
 	memset(data, 0, IDE_SECTOR_BYTES);
 	put_common(drive, data);
@@ -175,4 +175,19 @@ void ide_identify(const struct ide_drive *drive, uint8_t data[IDE_SECTOR_BYTES])
 	else
 		put_disk(drive, data);
 	put_checksum(data);
+}
+
+static void identified(struct ide_channel *ch)
+{
+	ide_end(ch->job.drive, 0, false);
+}
+
+void ide_identify(struct ide_drive *drive)
+{
+	struct ide_channel *ch = drive->channel;
+
+	ide_begin(drive);
+	put_identity(drive, ch->buffer);
+	ch->job.block_bytes = IDE_SECTOR_BYTES;
+	ide_pio_start(ch, true, IDE_SECTOR_BYTES, true, identified);
 }

@@ -248,7 +248,8 @@ void ide_atapi_end(struct ide_drive *drive, struct ide_sense sense);
 #define IDE_SENSE_READ_ERROR ((struct ide_sense){.key = 0x3, .asc = 0x11})
 /* SET FEATURES 03h; false: there is no such mode. */
 bool ide_set_transfer_mode(struct ide_drive *drive, uint8_t mode);
-void ide_identify(const struct ide_drive *drive, uint8_t data[IDE_SECTOR_BYTES]);
+/* IDENTIFY (PACKET) DEVICE: begins the command. */
+void ide_identify(struct ide_drive *drive);
 
 /* --- ide_pio.c */
 

@@ -205,11 +205,6 @@ static bool queue(struct device *dev, unsigned index, struct queue_counters *out
 	return nic_queue_counters(&((struct ne2000 *)dev)->counters, index, out);
 }
 
-const struct nic_counters *ne2000_counters(const struct device *dev)
-{
-	return &((const struct ne2000 *)dev)->counters;
-}
-
 const struct device_ops ne2000_ops = {
 	.name = "ne2000",
 	.state_bytes = sizeof(struct ne2000),

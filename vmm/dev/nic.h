@@ -32,9 +32,8 @@ struct nic_counters {
 		interrupts_suppressed; /* causes that joined one pending, or waited for the throttle */
 };
 
-/* Of an e1000 or an NE2000. */
+/* Of an e1000. */
 const struct nic_counters *e1000_counters(const struct device *dev);
-const struct nic_counters *ne2000_counters(const struct device *dev);
 
 /* The same for --stats: "transmit" and "receive" (device_ops.queue). Kicks and interrupts are
  * not told apart on these cards: they stand with "transmit". */

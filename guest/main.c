@@ -17,7 +17,7 @@
 #include "guest/lib/print.h"
 #include "guest/mm/frame.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/prompt.h"

@@ -39,7 +39,7 @@ struct cpu {
 	uint64_t tick_count;
 	uint64_t next_tick_tsc;
 	uint64_t trap_count;
-	struct process *process; /* running user code, or NULL */
+	struct user_program *process; /* running user code, or NULL */
 };
 
 /* What CPUID says, read once; the same on all CPUs. */

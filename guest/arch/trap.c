@@ -13,7 +13,7 @@
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
 
 static const char *const exception_name[EXCEPTION_COUNT] = {
 	[0] = "#DE divide error",

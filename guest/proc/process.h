@@ -1,42 +1,149 @@
 /* SPDX-License-Identifier: MIT
  *
- * A user program: its address space, its way into ring 3 and back. One per CPU at a time, no
- * scheduling yet.
+ * A process: what the threads of one program share, and its place among parents, groups and sessions.
+ *
+ * process_lock, a spinlock, guards the tree, groups, sessions, exit states and all signal state. Order of
+ * locks: any mutex, process_lock, a wait queue's lock, a run queue's lock.
  */
 #ifndef GUEST_PROC_PROCESS_H
 #define GUEST_PROC_PROCESS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-struct trap_frame;
+#include "guest/arch/spinlock.h"
+#include "guest/lib/list.h"
+#include "guest/proc/signal.h"
+#include "guest/sched/task.h"
+#include "guest/sched/timer.h"
+#include "guest/sched/wait.h"
 
-struct process {
-	uint64_t *pml4;
-	uint32_t pid;
-	uint64_t fault_gva; /* CR2 of the page fault that ended it */
+struct files;
+struct place;
+struct tty;
+
+#define GROUPS_MAX 32
+
+struct credentials {
+	uint32_t uid, euid, suid, fsuid;
+	uint32_t gid, egid, sgid, fsgid;
+	uint32_t group_count;
+	uint32_t groups[GROUPS_MAX];
 };
 
-/* Results of process_run() that aren't exit statuses. */
-enum { PROCESS_NO_MEMORY = -1000, PROCESS_BAD_IMAGE = -1001 };
+struct limit { /* struct rlimit */
+	uint64_t soft, hard;
+};
+enum limit_kind { /* Linux's numbers */
+		  RLIMIT_CPU,
+		  RLIMIT_FSIZE,
+		  RLIMIT_DATA,
+		  RLIMIT_STACK,
+		  RLIMIT_CORE,
+		  RLIMIT_RSS,
+		  RLIMIT_NPROC,
+		  RLIMIT_NOFILE,
+		  RLIMIT_MEMLOCK,
+		  RLIMIT_AS,
+		  RLIMIT_LOCKS,
+		  RLIMIT_SIGPENDING,
+		  RLIMIT_MSGQUEUE,
+		  RLIMIT_NICE,
+		  RLIMIT_RTPRIO,
+		  RLIMIT_RTTIME,
+		  RLIMIT_COUNT
+};
 
-/* Runs the embedded user program with argument in its first register until it exits. Returns its exit
- * status (0 to 255), -vector if an exception ended it (so #PF is -14), or PROCESS_*. Call with
- * interrupts on. */
-int64_t process_run(uint64_t argument);
+/* How a signal is handled; struct sigaction. */
+struct signal_action {
+	uint64_t handler_gva; /* or SIG_DFL 0, SIG_IGN 1 */
+	uint64_t flags;
+	uint64_t restorer_gva;
+	signal_set mask;
+};
 
-/* Whether syscall has been seen to stay in ring 3 (a deprivileged host). */
-bool process_syscall_stays_in_user(void);
+struct usage { /* of threads or children that have ended */
+	uint64_t user_ns, system_ns, faults_minor, faults_major, switches_voluntary,
+		switches_involuntary, resident_peak;
+};
 
-/* From trap_dispatch(): a system call or an exception of the running process. */
-void process_syscall(struct trap_frame *frame);
+enum process_state { PROCESS_ALIVE, PROCESS_STOPPED, PROCESS_ZOMBIE, PROCESS_DEAD };
+
+struct process {
+	int32_t pid;
+	uint32_t refs;
+	enum process_state state;
+	struct process *parent;
+	struct list children, sibling;
+	struct list in_all;
+	struct list threads; /* struct task by in_process; living ones */
+	unsigned thread_count;
+	struct task *leader; /* the first thread, even when it has ended */
+
+	int32_t group, session; /* process group and session: the IDs of their leaders */
+	struct tty *tty;	/* controlling terminal; NULL: none */
+	bool has_execed;	/* setpgid() by the parent is over */
+
+	struct space *space;
+	struct files *files;
+	struct place *place;
+	struct credentials credentials;
+	struct limit limits[RLIMIT_COUNT];
+
+	struct signal_action actions[SIGNAL_MAX]; /* of signal n at n - 1 */
+	struct signal_queue signals;
+	int32_t exit_status;			   /* as wait4() gives it */
+	int32_t exit_signal;			   /* that the parent gets; SIGCHLD */
+	bool exiting;				   /* exit_group(): all threads are to end */
+	int32_t stop_signal;			   /* of the stop under way or reported; 0: none */
+	bool stop_unreported, continue_unreported; /* for the parent's wait4() */
+	bool dumps_reset;			   /* prctl(PR_SET_DUMPABLE) */
+	struct waitq child_changed;		   /* parents sleep here in wait4() */
+	struct waitq vforked;			   /* the parent of a vfork() sleeps here */
+	bool vfork_done;
+
+	struct timer alarm; /* setitimer(ITIMER_REAL) */
+	uint64_t alarm_interval_ns;
+	void *timers; /* POSIX timers, ITIMER_VIRTUAL and _PROF; time/ */
+	struct usage ended, children_usage;
+	uint64_t started_ns;
+	int32_t oom_adjust; /* -1000 to 1000 */
+	uint64_t fault_gva;
+};
+
+extern struct spinlock process_lock;
+extern struct list process_all;	      /* by in_all */
+extern struct process *process_init;  /* number 1, to whom orphans go; NULL before it starts */
+extern struct process kernel_process; /* number 0: kernel threads */
+
+static inline struct process *process_this(void)
+{
+	return task_this()->process;
+}
+
+/* The process with this ID, referenced, zombie or not; or NULL. */
+struct process *process_find(int32_t pid);
+struct process *process_get(struct process *process);
+void process_put(struct process *process);
+
+/* Whether the running process may do what only root may. */
+static inline bool process_is_root(void)
+{
+	return process_this()->credentials.euid == 0;
+}
+
+/* Starts /sbin/init (or what init= says) as process 1. Panics, saying why, if it can't. */
+void process_start_init(void);
+
+/* Ends the running thread, or the whole process, with a wait4() status. Never return. */
+_Noreturn void process_exit_thread(int32_t status);
+_Noreturn void process_exit(int32_t status);
+
+/* Replaces the program of the running process: 0 (and the frame is the new program's), or -errno. The
+ * strings are in kernel memory. */
+int process_exec(const char *path, char *const *arguments, char *const *environment);
+
+/* Exception of user code, and page faults: a signal, or the page. */
 void process_exception(struct trap_frame *frame);
-
-/* Copies from a process. false: not all of it is mapped for user code. */
-bool process_copy_in(const struct process *process, void *to, uint64_t user_gva, size_t bytes);
-
-/* Ends the running process with a result for process_run(). */
-_Noreturn void process_end(int64_t result);
 
 #endif

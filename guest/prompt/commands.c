@@ -18,7 +18,7 @@
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/frame.h"
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
 #include "guest/prompt/disk_commands.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"

@@ -13,7 +13,7 @@
 #include "guest/hyper/hypervisor.h"
 #include "guest/lib/print.h"
 #include "guest/mm/frame.h"
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
 #include "guest/prompt/measure.h"
 #include "guest/time/clock.h"
 #include "guest/time/tick.h"

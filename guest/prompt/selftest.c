@@ -20,7 +20,7 @@
 #include "guest/lib/symbols.h"
 #include "guest/mm/frame.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
 #include "guest/prompt/selftest_devices.h"
 #include "guest/time/clock.h"
 #include "guest/time/tick.h"

@@ -2,7 +2,7 @@
  *
  * The ELF loader of user programs. Everything in the file is checked before it is used.
  */
-#include "guest/proc/elf.h"
+#include "guest/proc/embedded_elf.h"
 
 #include <stdbool.h>
 
@@ -77,7 +77,7 @@ static bool load_segment(uint64_t *pml4, const struct elf_segment *s, const uint
 	return true;
 }
 
-uint64_t elf_load(uint64_t *pml4, const uint8_t *image, uint64_t image_bytes)
+uint64_t embedded_elf_load(uint64_t *pml4, const uint8_t *image, uint64_t image_bytes)
 {
 	const struct elf_header *header = (const void *)image;
 	const struct elf_segment *segment;

@@ -3,7 +3,7 @@
  * Running a user program, and what its exceptions mean. The kernel never uses a user address: it
  * looks pages up and goes through the direct map, so SMAP needs no exceptions.
  */
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
 
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
@@ -12,7 +12,7 @@
 #include "guest/lib/string.h"
 #include "guest/mm/frame.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/elf.h"
+#include "guest/proc/embedded_elf.h"
 
 #define USER_FLAGS 0x240dd5 /* ID AC OF DF TF SF ZF AF PF CF */
 #define FLAGS_ALWAYS (RFLAGS_IF | 2)
@@ -33,7 +33,7 @@ bool process_syscall_stays_in_user(void)
 	return syscall_kind == SYSCALL_STAYS_IN_USER;
 }
 
-static bool map_stack_page(const struct process *process, uint64_t gva)
+static bool map_stack_page(const struct user_program *process, uint64_t gva)
 {
 	const uint64_t frame = frame_alloc_zeroed();
 
@@ -46,7 +46,7 @@ static bool map_stack_page(const struct process *process, uint64_t gva)
 	return false;
 }
 
-static int64_t run(struct process *process, uint64_t entry, uint64_t argument)
+static int64_t run(struct user_program *process, uint64_t entry, uint64_t argument)
 {
 	struct cpu *cpu = cpu_this();
 	const struct trap_frame frame = {.rip = entry,
@@ -70,13 +70,13 @@ static int64_t run(struct process *process, uint64_t entry, uint64_t argument)
 
 int64_t process_run(uint64_t argument)
 {
-	struct process process = {.pml4 = paging_create_space(), .pid = ++last_pid};
+	struct user_program process = {.pml4 = paging_create_space(), .pid = ++last_pid};
 	int64_t result = PROCESS_NO_MEMORY;
 	uint64_t entry;
 
 	if (!process.pml4)
 		return result;
-	entry = elf_load(process.pml4, user_image, user_image_end - user_image);
+	entry = embedded_elf_load(process.pml4, user_image, user_image_end - user_image);
 	if (entry == 0)
 		result = PROCESS_BAD_IMAGE;
 	else if (entry != 1 && map_stack_page(&process, USER_STACK_TOP - 1))
@@ -90,7 +90,7 @@ void process_end(int64_t result)
 	user_leave(cpu_this(), result);
 }
 
-bool process_copy_in(const struct process *process, void *to, uint64_t user_gva, size_t bytes)
+bool process_copy_in(const struct user_program *process, void *to, uint64_t user_gva, size_t bytes)
 {
 	uint8_t *out = to;
 
@@ -156,7 +156,7 @@ void process_exception(struct trap_frame *frame)
 }
 
 /* In syscall.c. */
-int64_t syscall_dispatch(struct process *process, const struct trap_frame *frame);
+int64_t syscall_dispatch(struct user_program *process, const struct trap_frame *frame);
 
 void process_syscall(struct trap_frame *frame)
 {

@@ -2,18 +2,18 @@
  *
  * The system calls. Arguments come from user code: numbers are compared, pointers are looked up.
  */
-#include "guest/user/syscall.h"
 #include "guest/arch/trap.h"
 #include "guest/drivers/console.h"
-#include "guest/proc/process.h"
+#include "guest/proc/user_program.h"
+#include "guest/user/syscall.h"
 
 #define WRITE_MAX 0x10000
 #define CHUNK_BYTES 256
 enum { NO_SUCH_CALL = -38, BAD_ADDRESS = -14, BAD_FILE = -9 };
 
-int64_t syscall_dispatch(struct process *process, const struct trap_frame *frame);
+int64_t syscall_dispatch(struct user_program *process, const struct trap_frame *frame);
 
-static int64_t sys_write(struct process *process, uint64_t file, uint64_t gva, uint64_t bytes)
+static int64_t sys_write(struct user_program *process, uint64_t file, uint64_t gva, uint64_t bytes)
 {
 	char chunk[CHUNK_BYTES];
 	uint64_t done = 0;
@@ -34,7 +34,7 @@ static int64_t sys_write(struct process *process, uint64_t file, uint64_t gva, u
 	return (int64_t)done;
 }
 
-int64_t syscall_dispatch(struct process *process, const struct trap_frame *frame)
+int64_t syscall_dispatch(struct user_program *process, const struct trap_frame *frame)
 {
 	switch (frame->rax) {
 	case SYSCALL_WRITE: return sys_write(process, frame->rdi, frame->rsi, frame->rdx);

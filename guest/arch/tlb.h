@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Forgetting translations, here and on the other CPUs that may have them.
+ */
+#ifndef GUEST_ARCH_TLB_H
+#define GUEST_ARCH_TLB_H
+
+#include <stdint.h>
+
+struct space;
+
+/* [start, end) of a user space, on every CPU of space->running_on; many pages: all of it. Returns when
+ * all have done so. Interrupts may be off: a CPU that waits here serves requests of others. */
+void tlb_flush_range(struct space *space, uint64_t start_gva, uint64_t end_gva);
+
+/* Part of the kernel's half, everywhere. */
+void tlb_flush_kernel(uint64_t start_gva, uint64_t end_gva);
+
+#endif

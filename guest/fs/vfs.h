@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtual file system: inodes (files), dentries (names), mounts (trees), and open files.
+ *
+ * A dentry's name and parent and an inode's fields are guarded by the mutex of the (parent's) inode;
+ * reference counts are atomic. An inode lives while a dentry or an open file has it; a dentry while
+ * it is referenced, has children, or the file system pins it.
+ */
+#ifndef GUEST_FS_VFS_H
+#define GUEST_FS_VFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/lib/errno.h"
+#include "guest/lib/list.h"
+#include "guest/mm/cache.h"
+#include "guest/sched/mutex.h"
+
+struct dentry;
+struct file;
+struct inode;
+struct iobuf;
+struct mount;
+struct poll_table;
+struct super;
+struct vm_area;
+
+#define NAME_MAX 255
+#define PATH_MAX 4096
+#define SYMLINK_DEPTH_MAX 40
+
+/* Linux's numbers: file types in mode, open flags, and the directory for "relative to where I am". */
+enum file_type {
+	S_IFMT = 0170000,
+	S_IFSOCK = 0140000,
+	S_IFLNK = 0120000,
+	S_IFREG = 0100000,
+	S_IFBLK = 0060000,
+	S_IFDIR = 0040000,
+	S_IFCHR = 0020000,
+	S_IFIFO = 0010000,
+	S_ISUID = 04000,
+	S_ISGID = 02000,
+	S_ISVTX = 01000
+};
+enum open_flag {
+	O_RDONLY = 0,
+	O_WRONLY = 1,
+	O_RDWR = 2,
+	O_ACCMODE = 3,
+	O_CREAT = 0100,
+	O_EXCL = 0200,
+	O_NOCTTY = 0400,
+	O_TRUNC = 01000,
+	O_APPEND = 02000,
+	O_NONBLOCK = 04000,
+	O_DSYNC = 010000,
+	O_DIRECT = 040000,
+	O_LARGEFILE = 0100000,
+	O_DIRECTORY = 0200000,
+	O_NOFOLLOW = 0400000,
+	O_NOATIME = 01000000,
+	O_CLOEXEC = 02000000,
+	O_SYNC = 04010000,
+	O_PATH = 010000000,
+	O_TMPFILE = 020200000
+};
+#define AT_FDCWD (-100)
+
+struct time_spec {
+	int64_t seconds, nanoseconds;
+};
+
+struct inode_operations {
+	/* For directories; dir->lock is held, names are checked and not "." or "..". */
+	int (*lookup)(struct inode *dir, const char *name, size_t length, struct inode **found);
+	int (*create)(struct inode *dir, const char *name, size_t length, uint32_t mode,
+		      uint64_t rdev, struct inode **made); /* any type but directory and link */
+	int (*make_dir)(struct inode *dir, const char *name, size_t length, uint32_t mode,
+			struct inode **made);
+	int (*symlink)(struct inode *dir, const char *name, size_t length, const char *target,
+		       struct inode **made);
+	int (*link)(struct inode *dir, const char *name, size_t length, struct inode *inode);
+	int (*unlink)(struct inode *dir, const char *name, size_t length, struct inode *inode);
+	int (*remove_dir)(struct inode *dir, const char *name, size_t length, struct inode *inode);
+	/* Replaces what is at the new name, if victim isn't NULL. */
+	int (*rename)(struct inode *from, const char *name, size_t length, struct inode *to,
+		      const char *new_name, size_t new_length, struct inode *inode,
+		      struct inode *victim);
+
+	/* For links: the target into size bytes, without NUL; its length or -errno. */
+	int64_t (*read_link)(struct inode *inode, char *to, size_t size);
+	/* Follows a link that has no text (e.g. /proc/self/fd/3): sets *dentry and *mount, referenced. */
+	int (*follow)(struct inode *inode, struct mount **mount, struct dentry **dentry);
+	/* For regular files; inode->lock is held, size is already checked. The page cache is cut by the
+	 * caller. */
+	int (*truncate)(struct inode *inode, uint64_t size);
+	/* After mode, owner or times changed; NULL: nothing to do. */
+	int (*changed)(struct inode *inode);
+	/* fsync: what is not in the page cache. NULL: nothing. */
+	int (*sync)(struct inode *inode);
+};
+
+/* Where read_dir() puts entries. */
+struct dir_sink {
+	/* false: full, the entry was not taken. next_position is what to go on from after it. */
+	bool (*add)(struct dir_sink *sink, const char *name, size_t length, uint64_t inode_number,
+		    uint32_t mode, uint64_t next_position);
+};
+
+struct file_operations {
+	/* From or to *position, which is moved on by what was done: bytes or -errno. position is NULL
+	 * for what can't seek. */
+	int64_t (*read)(struct file *file, struct iobuf *to, uint64_t *position);
+	int64_t (*write)(struct file *file, struct iobuf *from, uint64_t *position);
+	/* Calls add for each entry from file->position on until it says false. */
+	int (*read_dir)(struct file *file, struct dir_sink *sink);
+	/* Which of POLLIN… hold now; and if table isn't NULL, poll_wait() on what changes that. */
+	unsigned (*poll)(struct file *file, struct poll_table *table);
+	int64_t (*ioctl)(struct file *file, unsigned command, uint64_t argument);
+	/* NULL: pages of the inode's cache, if it has one. Else fills in area->cache or refuses. */
+	int (*map)(struct file *file, struct vm_area *area);
+	int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: the usual */
+	int (*open)(struct inode *inode, struct file *file);
+	/* Each close() of a descriptor, for e.g. POSIX locks and write errors. */
+	int (*flush)(struct file *file);
+	void (*release)(struct file *file); /* the last reference is gone */
+};
+
+struct inode {
+	const struct inode_operations *operations;
+	const struct file_operations *file_operations;
+	struct super *super;
+	struct mutex lock;
+	uint32_t refs;
+	uint64_t number;
+	uint32_t mode, uid, gid, nlink;
+	uint64_t rdev; /* dev_t of a device node */
+	uint64_t size, blocks_512;
+	struct time_spec atime, mtime, ctime;
+	struct page_cache cache;
+	struct list in_super;
+	struct list locks; /* struct file_lock: flock() and POSIX */
+	uint32_t
+		writers; /* open for writing; with deny_write > 0 that is ETXTBSY, and the reverse */
+	uint32_t deny_write;
+	void *private; /* the file system's: its own inode, a pipe, a device */
+};
+
+struct dentry {
+	struct dentry *parent; /* of the root: itself */
+	struct inode *inode;   /* NULL: known not to exist */
+	struct super *super;
+	uint32_t refs;
+	struct list children, sibling;
+	struct list hash;
+	struct mount *mounted; /* on this; NULL: nothing */
+	uint8_t length;
+	char name[];
+};
+
+struct fs_statistics {
+	uint64_t type, block_bytes, blocks, blocks_free, files, files_free, name_max;
+};
+
+struct super_operations {
+	void (*drop_inode)(
+		struct inode *inode); /* last reference: delete if nlink is 0, free private */
+	int (*sync)(struct super *super);
+	void (*unmount)(struct super *super);
+	void (*statistics)(struct super *super, struct fs_statistics *statistics);
+};
+
+struct super {
+	const struct super_operations *operations;
+	const struct file_system *type;
+	struct dentry *root;
+	uint64_t device; /* st_dev */
+	bool read_only;
+	struct list inodes;
+	struct spinlock lock; /* of that list */
+	void *private;
+};
+
+/* A kind of file system that mount(2) can name. */
+struct file_system {
+	const char *name;
+	bool needs_device;
+	/* Fills super in (operations, root, …). source: NUL-terminated device or word; options too. */
+	int (*mount)(struct super *super, const char *source, const char *options);
+	struct file_system *next;
+};
+
+struct mount {
+	struct super *super;
+	struct mount *parent; /* NULL: the root */
+	struct dentry *on;    /* in the parent */
+	char source[64];
+	uint32_t flags; /* MS_RDONLY … */
+	uint32_t refs;
+	struct list in_all;
+};
+
+struct path {
+	struct mount *mount;
+	struct dentry *dentry;
+};
+
+struct file {
+	const struct file_operations *operations;
+	struct path path; /* dentry NULL: has no name (pipe, socket) */
+	struct inode *inode;
+	uint32_t flags; /* enum open_flag, without the creation ones */
+	uint32_t refs;
+	struct mutex position_lock;
+	uint64_t position;
+	int32_t owner; /* F_SETOWN */
+	void *private;
+};
+
+/* --- paths (path.c). All return 0 or -errno and take references that path_put() gives back. */
+enum path_flag {
+	PATH_FOLLOW = 1,    /* the last component too, if it is a link */
+	PATH_DIRECTORY = 2, /* it must be one */
+	PATH_PARENT = 4,    /* all but the last component, which is left in last */
+	PATH_EMPTY_OK = 8   /* "" is the start itself (AT_EMPTY_PATH) */
+};
+struct path_last {
+	char name[NAME_MAX + 1];
+	size_t length;
+	bool is_dot, slash_after; /* "." or ".."; had a slash behind */
+};
+/* From directory descriptor fd (or AT_FDCWD), of the running process, with its credentials. */
+int path_find(int fd, const char *name, unsigned flags, struct path *found);
+int path_find_parent(int fd, const char *name, struct path *parent, struct path_last *last);
+void path_get(const struct path *path);
+void path_put(const struct path *path);
+/* Its text from the process's root, into size bytes at the end of buffer: where it starts, or NULL. */
+char *path_text(const struct path *path, char *buffer, size_t size);
+
+/* May the running process do this (PERMIT_READ | …)? 0 or -EACCES/-EROFS. */
+enum permission { PERMIT_EXECUTE = 1, PERMIT_WRITE = 2, PERMIT_READ = 4 };
+int inode_permission(const struct inode *inode, unsigned permissions);
+
+/* --- open files (file.c) */
+/* As open(2), without a descriptor. name is in kernel memory. */
+int file_open(int fd, const char *name, unsigned flags, uint32_t mode, struct file **file);
+int file_open_path(const struct path *path, unsigned flags, struct file **file);
+/* A file without a name on an inode of its own (pipe, socket, eventfd …): label shows in procfs. */
+int file_open_nameless(const struct file_operations *operations, void *private, unsigned flags,
+		       const char *label, struct file **file);
+static inline struct file *file_get(struct file *file)
+{
+	__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
+	return file;
+}
+void file_put(struct file *file);
+/* Kernel's own reads, e.g. by the ELF loader: bytes or -errno. */
+int64_t file_read_at(struct file *file, void *to, size_t bytes, uint64_t position);
+int64_t file_write_at(struct file *file, const void *from, size_t bytes, uint64_t position);
+
+/* The generic operations of files whose data is in the page cache. */
+int64_t file_read_cached(struct file *file, struct iobuf *to, uint64_t *position);
+int64_t file_write_cached(struct file *file, struct iobuf *from, uint64_t *position);
+
+/* --- inodes (inode.c) */
+/* A new inode of super with one reference, number and times set. */
+struct inode *inode_create(struct super *super, uint64_t number, uint32_t mode);
+/* The one with this number if it is in memory, referenced. */
+struct inode *inode_find(struct super *super, uint64_t number);
+struct inode *inode_get(struct inode *inode);
+void inode_put(struct inode *inode);
+struct time_spec time_now(void); /* real time */
+
+/* --- names and trees (dentry.c, mount.c) */
+struct dentry *dentry_get(struct dentry *dentry);
+void dentry_put(struct dentry *dentry);
+/* The child of that name, looked up or from memory, referenced (perhaps without inode); parent's
+ * inode is locked. */
+int dentry_lookup(struct dentry *parent, const char *name, size_t length, struct dentry **found);
+/* Makes a root dentry for super with a reference on inode. */
+struct dentry *dentry_create_root(struct super *super, struct inode *inode);
+
+void file_system_register(struct file_system *type);
+int vfs_mount(const char *source, const char *target, const char *type, unsigned flags,
+	      const char *options);
+int vfs_unmount(const char *target, unsigned flags);
+/* The first mount, made at boot. */
+extern struct path vfs_root;
+
+/* --- device nodes (device.c) */
+/* What open() of a character or block node with this number gets, and a node in /dev of that name. */
+int device_register(uint32_t type /* S_IFCHR or S_IFBLK */, unsigned major, unsigned minor,
+		    const char *name, uint32_t permissions,
+		    const struct file_operations *operations, void *private);
+static inline uint64_t device_number(unsigned major, unsigned minor)
+{
+	return (uint64_t)(major & 0xfff) << 8 | (minor & 0xff) | (uint64_t)(minor & ~0xffu) << 12;
+}
+
+#endif

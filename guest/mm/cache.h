@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The page cache: of each file (or block device) the pages that are in memory, by index.
+ */
+#ifndef GUEST_MM_CACHE_H
+#define GUEST_MM_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/arch/spinlock.h"
+#include "guest/lib/list.h"
+#include "guest/mm/page.h"
+
+struct inode;
+struct page_cache;
+
+struct cache_operations {
+	/* Fills a locked page that isn't up to date; bytes beyond the end are zero. May sleep. NULL: it
+	 * starts as zeroes (tmpfs). Returns 0 or -errno. */
+	int (*read_page)(struct page_cache *cache, struct page *page);
+	/* Writes a page (locked, PAGE_WRITEBACK set) to where it belongs. May sleep. NULL: memory is
+	 * where it belongs; under pressure such pages go to swap. */
+	int (*write_page)(struct page_cache *cache, struct page *page);
+	/* Hint: these pages will be read soon. NULL: no read-ahead. */
+	void (*read_ahead)(struct page_cache *cache, uint64_t index, unsigned count);
+};
+
+struct page_cache {
+	const struct cache_operations *operations;
+	struct inode *inode; /* whose it is */
+	struct spinlock lock;
+	void *tree; /* radix tree of pages; cache.c */
+	uint64_t page_count, dirty_count;
+	struct list areas;  /* struct vm_area that map it, guarded by lock */
+	struct list dirty;  /* in the list of caches that have dirty pages */
+	uint64_t read_next; /* index that a sequential reader would read next; for read-ahead */
+	unsigned read_window;
+	int write_error; /* of a write-back nobody waited for; fsync() reports it once */
+};
+
+void cache_init(struct page_cache *cache, const struct cache_operations *operations,
+		struct inode *inode);
+
+/* The page at index, referenced and up to date (read from its file if need be), or NULL and *error. */
+struct page *cache_read(struct page_cache *cache, uint64_t index, int *error);
+
+/* The page at index for writing all of it or part: like cache_read(), but not read if whole. The
+ * caller writes into it and calls cache_dirty(). */
+struct page *cache_for_write(struct page_cache *cache, uint64_t index, bool whole, int *error);
+
+/* The page at index if it is there, referenced. */
+struct page *cache_find(struct page_cache *cache, uint64_t index);
+
+void cache_dirty(struct page_cache *cache, struct page *page);
+
+/* Drops all pages from byte size on (dirty or not), unmaps them everywhere, and zeroes the rest of the
+ * last one. Never fails. */
+void cache_truncate(struct page_cache *cache, uint64_t size);
+
+/* Writes the dirty pages of [first, last] and waits. 0 or the first -errno. */
+int cache_write_back(struct page_cache *cache, uint64_t first, uint64_t last);
+
+/* All dirty pages of all files; for sync(). */
+void cache_sync_all(void);
+
+#endif

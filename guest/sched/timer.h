@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Timers of the kernel: a function called at a time, on the CPU that set it, in its timer interrupt.
+ */
+#ifndef GUEST_SCHED_TIMER_H
+#define GUEST_SCHED_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/lib/tree.h"
+
+struct timer {
+	uint64_t at_ns;			      /* clock_ns() */
+	void (*expired)(struct timer *timer); /* interrupts off; may set it again */
+	struct tree_node node;
+	uint32_t cpu;
+	bool set;
+};
+
+void timer_init(struct timer *timer, void (*expired)(struct timer *timer));
+
+/* (Re)starts it. */
+void timer_set(struct timer *timer, uint64_t at_ns);
+
+/* Stops it, and waits for expired() to return if it runs on another CPU. Whether it was set. */
+bool timer_cancel(struct timer *timer);
+
+/* Sleeps: 0, or -ERESTART if a signal came first. */
+int timer_sleep_until(uint64_t deadline_ns);
+
+#endif

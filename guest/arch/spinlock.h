@@ -9,6 +9,9 @@
 
 #include "guest/arch/insn.h"
 
+/* tlb.c: a CPU that waits with interrupts off must still answer the others. */
+void tlb_serve(void);
+
 struct spinlock {
 	uint32_t held;
 };
@@ -21,7 +24,7 @@ static inline uint64_t spin_lock(struct spinlock *lock)
 	irq_disable();
 	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) /* pairs with spin_unlock */
 		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
-			cpu_relax();
+			tlb_serve();
 	return flags;
 }
 

@@ -112,7 +112,7 @@ bool paging_map(uint64_t *pml4, uint64_t gva, uint64_t gpa, uint64_t flags)
 	return mapped;
 }
 
-uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
+static uint64_t *find(const uint64_t *pml4, uint64_t gva)
 {
 	const uint64_t *table = pml4;
 
@@ -120,10 +120,29 @@ uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
 		const uint64_t entry = table[entry_index(gva, level)];
 
 		if (!(entry & PTE_PRESENT) || (entry & PTE_LARGE))
-			return 0;
+			return NULL;
 		table = table_of(entry);
 	}
-	return table[entry_index(gva, 0)];
+	return (uint64_t *)&table[entry_index(gva, 0)];
+}
+
+uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
+{
+	const uint64_t *entry = find(pml4, gva);
+
+	return entry ? *entry : 0;
+}
+
+uint64_t paging_unmap(uint64_t *pml4, uint64_t gva)
+{
+	uint64_t *entry = find(pml4, gva);
+	uint64_t old = 0;
+
+	if (entry) {
+		old = *entry;
+		*entry = 0;
+	}
+	return old & ADDRESS;
 }
 
 uint64_t *paging_create_space(void)

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/arch/stack.h"
 #include "guest/lib/list.h"
 #include "guest/proc/signal.h"
 #include "guest/sched/entity.h"
@@ -56,7 +57,9 @@ struct task {
 	struct space *space;	/* NULL in a kernel thread */
 	struct list in_process; /* of process->threads */
 	uint64_t fs_base, gs_base;
+	uint64_t try_rsp; /* of trap_catch(), 0: an exception in the kernel is a panic */
 	struct fpu_state fpu;
+	uint32_t fpu_cpu; /* 1 + the CPU that last loaded it; 0: none yet */
 	struct task_signals signals;
 	uint64_t clear_tid_gva; /* set_tid_address(): zeroed and woken at exit; 0: none */
 	uint64_t robust_list_gva;
@@ -64,9 +67,6 @@ struct task {
 	uint64_t fault_count_minor, fault_count_major;
 	uint64_t started_ns;
 };
-
-/* The running task. Every kernel stack's lowest bytes say whose it is (arch/cpu.h). */
-struct task *task_this(void);
 
 /* A task of process that starts in function(argument), in no run queue yet; one reference is the
  * caller's. It is in process->threads. NULL: no memory. */

@@ -25,10 +25,10 @@ static struct {
 /* A call that has to fail with -1 and this error. */
 #define check_fails(name, call, error) check_error(name, (long)(call), error, __LINE__, #call)
 /* What the rest can't go on without. */
-#define need(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			check_stop(__LINE__, #condition);                                          \
+#define need(condition)                                   \
+	do {                                              \
+		if (!(condition))                         \
+			check_stop(__LINE__, #condition); \
 	} while (0)
 
 static inline int check_report(const char *name, int good, int line, const char *text)
@@ -128,7 +128,7 @@ static inline long long now_ms(void)
 
 static inline void sleep_ms(long ms)
 {
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;

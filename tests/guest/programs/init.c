@@ -26,9 +26,8 @@
 static const struct {
 	const char *type, *path;
 } mounts[] = {
-	{ "proc", "/proc" },	 { "sysfs", "/sys" },	   { "devtmpfs", "/dev" },
-	{ "tmpfs", "/tmp" },	 { "devpts", "/dev/pts" }, { "tmpfs", "/dev/shm" },
-	{ "mqueue", "/dev/mqueue" },
+	{"proc", "/proc"},	{"sysfs", "/sys"},     {"devtmpfs", "/dev"},	  {"tmpfs", "/tmp"},
+	{"devpts", "/dev/pts"}, {"tmpfs", "/dev/shm"}, {"mqueue", "/dev/mqueue"},
 };
 
 /* What this kernel doesn't have, or has already, is no matter: the tests find out. */
@@ -72,8 +71,8 @@ static char *command(void)
 
 static void run(char *words)
 {
-	char *argv[] = { "sh", "-c", words, NULL };
-	char *envp[] = { "PATH=/bin", "HOME=/root", "TERM=vt100", "LC_ALL=C", NULL };
+	char *argv[] = {"sh", "-c", words, NULL};
+	char *envp[] = {"PATH=/bin", "HOME=/root", "TERM=vt100", "LC_ALL=C", NULL};
 
 	setsid();
 	ioctl(0, TIOCSCTTY, 0);

@@ -5,7 +5,7 @@
 
 P := build/guest/programs
 MUSL_CC := musl-gcc
-PROGRAM_FLAGS := -std=gnu17 -O1 -g $(WARN) -D_GNU_SOURCE -static -pthread -MMD -MP
+PROGRAM_FLAGS := -std=gnu17 -O1 -s $(WARN) -D_GNU_SOURCE -static -pthread -MMD -MP
 
 MUSL_PROGRAMS := $(patsubst tests/guest/programs/%.c,$P/%,$(wildcard tests/guest/programs/*.c))
 GLIBC_PROGRAMS := $(patsubst tests/guest/programs/glibc/%.c,$P/glibc-%,$(wildcard tests/guest/programs/glibc/*.c))
@@ -17,12 +17,12 @@ APPLET_FILES := $(wildcard tests/guest/applets/*)
 $P/%: tests/guest/programs/%.c
 	$(call say,MUSL,$<)
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(PROGRAM_FLAGS) -MF $@.d -o $@ $<
+	$(Q)$(MUSL_CC) $(PROGRAM_FLAGS) -MF $@.d -o $@ $< -lm
 
 $P/glibc-%: tests/guest/programs/glibc/%.c
 	$(call say,GLIBC,$<)
 	@mkdir -p $(@D)
-	$(Q)gcc $(PROGRAM_FLAGS) -MF $@.d -o $@ $<
+	$(Q)gcc $(PROGRAM_FLAGS) -MF $@.d -o $@ $< -lm
 
 # Only the standard library: nothing is fetched.
 $P/go-%: tests/guest/programs/go/%.go

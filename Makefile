@@ -82,9 +82,11 @@ $(B)/vitrine-slirp: $(SLIRP_OBJ)
 	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ -lslirp
 
 -include guest/guest.mk
+-include guest/userland/userland.mk
 -include bios/bios.mk
 -include initrd/initrd.mk
 -include tests/tests.mk
+-include tests/guest/programs/programs.mk
 -include scripts/scripts.mk
 -include docs/docs.mk
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # make test        set up, build, and pass everything but the VT-x sandbox
-# make unit        cmocka programs of tests/unit, no KVM needed (SAN=1: under ASan and UBSan)
+# make unit        cmocka programs of tests/unit and tests/kernel, no KVM needed (SAN=1: under ASan and UBSan)
 # make test-kvm    guest cases on /dev/kvm      make test-svm, test-vtx   … in the sandboxes
 # make bench-queue instructions that a virtqueue costs the device
 # make check       formatting, static analysis, headers that stand alone
@@ -61,4 +61,5 @@ $(B)/bench/net-pump: $(B)/obj/tests/bench/net-pump.o $(B)/libvitrine.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
 
+include tests/kernel/kernel.mk
 -include tests/fuzz/fuzz.mk

@@ -34,8 +34,10 @@
 #define USER_STACK_BYTES 0x4000
 #define USER_END 0x7ffffffff000
 
+#ifndef DIRECT_BASE /* tests on the host have it elsewhere */
 #define DIRECT_BASE 0xffff800000000000
 #define DIRECT_BYTES 0x8000000000
+#endif
 #define KERNEL_BASE 0xffffffff80000000
 #define KERNEL_GPA 0x200000
 #define KERNEL_TEXT_BYTES 0x60000   /* at its start: code, and room for more */

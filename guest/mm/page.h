@@ -47,6 +47,9 @@ enum page_want {
 	PAGE_LOW = 1 << 2     /* below 4 GiB, for devices that need it */
 };
 
+/* Once all RAM is in the direct map and known to frame_add_range(). */
+void page_init(void);
+
 /* 2^order frames in a row with one reference (in the first), or NULL: no memory even after reclaim
  * and, unless ATOMIC, after the OOM killer had its say. */
 struct page *page_alloc(unsigned order, unsigned want);

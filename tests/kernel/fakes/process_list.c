@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * No other processes than those that a test lists.
+ */
+#include "guest/proc/process.h"
+
+struct spinlock process_lock;
+struct list process_all = LIST_EMPTY(process_all);
+struct process *process_init;
+struct process kernel_process;

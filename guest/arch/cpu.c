@@ -170,6 +170,7 @@ void cpu_syscall_stays_in_user(void)
 	/* Ring 0 must not fetch from user pages under SMEP, and here it never will. */
 	paging_map(kernel_pml4, stub, image_gpa(syscall_stub), PTE_USER);
 	tlb_flush_page(stub);
+	cpu_this()->stub_open = true;
 }
 
 void cpu_halt(void)

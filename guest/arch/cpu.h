@@ -41,6 +41,8 @@ struct cpu {
 	uint64_t next_tick_tsc;
 	uint64_t trap_count;
 	struct user_program *process; /* running user code, or NULL */
+	bool stub_open;		      /* the stub is executable in user mode */
+	uint64_t *xstate_entry;	      /* page table entry of the window of xstate.c */
 	struct task *fpu_owner;	      /* whose FPU registers were loaded last */
 	bool tlb_asked;		      /* by another CPU: tlb.c */
 };

@@ -10,6 +10,7 @@
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
 #include "guest/arch/trap.h"
+#include "guest/arch/xstate.h"
 #include "guest/lib/string.h"
 #include "guest/mm/space.h"
 #include "guest/sched/task.h"
@@ -96,7 +97,8 @@ static void load_fpu(struct cpu *cpu, struct task *task)
 {
 	if (cpu->fpu_owner == task && task->fpu_cpu == cpu->index + 1)
 		return;
-	load(&task->fpu);
+	xstate_load(task);
+	load(&task->fpu); /* after that: it has the MXCSR that counts */
 	cpu->fpu_owner = task;
 	task->fpu_cpu = cpu->index + 1;
 }
@@ -107,14 +109,16 @@ struct task *switch_to(struct task *previous, struct task *next)
 
 	((struct stack_base *)next->kernel_stack)->cpu = cpu;
 	cpu->base.task = next;
-	if (previous->frame)
+	if (previous->frame) {
+		xstate_save(previous);
 		fpu_save(&previous->fpu);
+	}
 	if (previous->space != next->space)
 		space_switch(previous->space, next->space);
 	if (next->frame) {
-		cpu_set_kernel_stack(cpu, stack_top(next->kernel_stack));
 		load_segment_bases(next);
 		load_fpu(cpu, next);
+		cpu_set_kernel_stack(cpu, stack_top(next->kernel_stack));
 	}
 	return switch_stacks(previous, next);
 }

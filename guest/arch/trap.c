@@ -11,6 +11,7 @@
 #include "guest/arch/insn.h"
 #include "guest/arch/lapic.h"
 #include "guest/arch/syscall_entry.h"
+#include "guest/arch/xstate.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/mm/paging.h"
@@ -146,6 +147,7 @@ static void deliver_exception(struct trap_frame *frame)
 		return;
 	}
 	if (trap_from_user(frame)) {
+		xstate_end(frame);
 		if (syscall_entry_is(frame))
 			syscall_entry(frame);
 		else
@@ -166,6 +168,8 @@ static void return_to_user(struct trap_frame *frame)
 	struct task *task = task_this();
 
 	irq_disable();
+	if (xstate_is_under_way())
+		return; /* an interrupt in the middle of a switch */
 	for (;;) {
 		sched_check();
 		if (!__atomic_load_n(&task->signals.pending, __ATOMIC_RELAXED))

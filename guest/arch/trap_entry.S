@@ -78,6 +78,16 @@ syscall_stub:
 	jmpq *1f(%rip)
 syscall_stub_ud:
 	ud2
+/* xstate.c comes here in ring 3: rdi = area, edx:eax = components. */
+	.globl xstate_save_stub, xstate_save_ud, xstate_load_stub, xstate_load_ud
+xstate_save_stub:
+	xsave64 (%rdi)
+xstate_save_ud:
+	ud2
+xstate_load_stub:
+	xrstor64 (%rdi)
+xstate_load_ud:
+	ud2
 	.balign 8
 1:	.quad trap_entry
 	.balign PAGE_BYTES, 0xcc

@@ -10,9 +10,9 @@
  *   0xffff_ffff_c020_0000  CPU areas, 64 KiB each:
  *
  *        +0x0000  struct cpu: GDT, TSS, counters       RW      +0x4000  #DF stack      RW
- *        +0x1000  system call stub (one shared frame)  RX      +0x6000  not mapped
- *        +0x2000  not mapped (guard)                           +0xc000  idle task's    RW
- *        +0x3000  NMI stack                            RW               kernel stack
+ *        +0x1000  system call stub (one shared frame)  RX      +0x6000  window of xstate.c
+ *        +0x2000  not mapped (guard)                           +0x7000  not mapped
+ *        +0x3000  NMI stack                            RW      +0xc000  idle task's stack
  *
  *   0xffff_ffff_c200_0000  device registers, uncached, in the order in which they were mapped  RW NX
  *   0xffff_ffff_d000_0000  kernel stacks of tasks: 16 KiB not mapped, 16 KiB stack             RW NX
@@ -53,6 +53,7 @@
 #define CPU_AREA_NMI_STACK 0x3000
 #define CPU_AREA_FAULT_STACK 0x4000
 #define CPU_AREA_FAULT_STACK_BYTES 0x2000
+#define CPU_AREA_XSTATE 0x6000
 #define CPU_AREA_STACK 0xc000
 #define CPU_MAX 255
 

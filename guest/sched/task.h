@@ -23,6 +23,7 @@
 #include "guest/sched/entity.h"
 
 struct cpu;
+struct page;
 struct process;
 struct space;
 struct trap_frame;
@@ -59,7 +60,8 @@ struct task {
 	uint64_t fs_base, gs_base;
 	uint64_t try_rsp; /* of trap_catch(), 0: an exception in the kernel is a panic */
 	struct fpu_state fpu;
-	uint32_t fpu_cpu; /* 1 + the CPU that last loaded it; 0: none yet */
+	struct page *xstate; /* upper halves of vector registers; xstate.h */
+	uint32_t fpu_cpu;    /* 1 + the CPU that last loaded it; 0: none yet */
 	struct task_signals signals;
 	uint64_t clear_tid_gva; /* set_tid_address(): zeroed and woken at exit; 0: none */
 	uint64_t robust_list_gva;

@@ -23,4 +23,7 @@ void stack_free(uint64_t stack);
 
 uint64_t stack_top(uint64_t stack);
 
+/* The stack that this CPU came up on becomes task's, its idle task. */
+void stack_adopt(struct task *task);
+
 #endif

@@ -9,6 +9,9 @@
 
 #include "guest/arch/insn.h"
 
+/* tlb.c: a CPU that waits with interrupts off must still answer the others. */
+void tlb_serve(void);
+
 struct spinlock {
 	uint32_t held;
 };
@@ -18,7 +21,7 @@ static inline void spin_take(struct spinlock *lock)
 {
 	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) /* pairs with spin_release */
 		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
-			cpu_relax();
+			tlb_serve();
 }
 
 static inline void spin_release(struct spinlock *lock)

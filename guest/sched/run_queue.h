@@ -20,8 +20,7 @@ struct run_queue {
 	uint32_t cpu;
 	struct task *current;  /* in no class's queue */
 	struct task *idle;     /* runs when nobody else wants to */
-	struct task *previous; /* during a switch: who ran before */
-	bool previous_moves;   /* and must go on elsewhere: its affinity has changed */
+	bool previous_moves;   /* during a switch: who ran before must go on elsewhere */
 	uint32_t count;	       /* of tasks, with the running one, without the idle one */
 	uint64_t load;	       /* the sum of their weights */
 	struct fair_queue fair;

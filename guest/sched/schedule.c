@@ -143,10 +143,9 @@ static void start_slice(struct run_queue *queue, struct task *next, uint64_t now
 	timer_preempt_at(look_ns);
 }
 
-void sched_finish_switch(void)
+void sched_finish_switch(struct task *previous)
 {
 	struct run_queue *queue = cpu_this()->queue;
-	struct task *previous = queue->previous;
 	const bool ended = previous->state == TASK_ZOMBIE;
 
 	if (queue->previous_moves)
@@ -169,10 +168,8 @@ static void switch_tasks(struct run_queue *queue, struct task *next, uint64_t no
 	next->sched.wait_ns += now - next->sched.since_ns;
 	next->sched.since_ns = now;
 	queue->current = next;
-	queue->previous = previous;
 	trace_switch(now, previous, next, preempted);
-	switch_to(previous, next);
-	sched_finish_switch(); /* perhaps on another CPU */
+	sched_finish_switch(switch_to(previous, next)); /* perhaps on another CPU */
 }
 
 static void reschedule(bool preempted)
@@ -229,6 +226,12 @@ static bool turn_is_over(const struct run_queue *queue, uint64_t now)
 	       !(entity->allowed >> queue->cpu & 1);
 }
 
+/* Then the interrupt's own frame is the one at the top of the task's stack. */
+static bool was_in_user_mode(const struct task *task)
+{
+	return task->frame && task->frame->vector == VECTOR_TICK;
+}
+
 void sched_tick(uint64_t now_ns)
 {
 	struct cpu *cpu = cpu_this();
@@ -238,7 +241,7 @@ void sched_tick(uint64_t now_ns)
 	if (queue->current == queue->idle)
 		return;
 	spin_take(&queue->lock);
-	account_sample(queue->current, cpu->interrupted_user);
+	account_sample(queue->current, was_in_user_mode(queue->current));
 	run_queue_charge(queue, now_ns);
 	if (turn_is_over(queue, now_ns))
 		cpu->reschedule = true;

@@ -57,8 +57,8 @@ void sched_place(struct run_queue *from, struct task *task);
 /* Has the CPU of a locked queue schedule soon. */
 void sched_demand(struct run_queue *queue);
 
-/* First thing a new task does: ends the switch to it. */
-void sched_finish_switch(void);
+/* First thing a new task does: ends the switch to it from previous. */
+void sched_finish_switch(struct task *previous);
 
 /* From the timer interrupt: the running task's slice may be over. */
 void sched_tick(uint64_t now_ns);

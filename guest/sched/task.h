@@ -17,11 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/arch/stack.h"
 #include "guest/lib/list.h"
 #include "guest/proc/signal.h"
 #include "guest/sched/entity.h"
 
 struct cpu;
+struct page;
 struct process;
 struct space;
 struct trap_frame;
@@ -57,7 +59,10 @@ struct task {
 	struct space *space;	/* NULL in a kernel thread */
 	struct list in_process; /* of process->threads */
 	uint64_t fs_base, gs_base;
+	uint64_t try_rsp; /* of trap_catch(), 0: an exception in the kernel is a panic */
 	struct fpu_state fpu;
+	struct page *xstate; /* upper halves of vector registers; xstate.h */
+	uint32_t fpu_cpu;    /* 1 + the CPU that last loaded it; 0: none yet */
 	struct task_signals signals;
 	uint64_t clear_tid_gva; /* set_tid_address(): zeroed and woken at exit; 0: none */
 	uint64_t robust_list_gva;
@@ -68,9 +73,6 @@ struct task {
 	void (*function)(void *argument); /* of a kernel thread */
 	void *argument;
 };
-
-/* The running task. Every kernel stack's lowest bytes say whose it is (arch/cpu.h). */
-struct task *task_this(void);
 
 /* A task of process that starts in function(argument), in no run queue yet; one reference is the
  * caller's. It is in process->threads, where it stays until its process takes it out. Nice level, policy

@@ -121,7 +121,7 @@ bool timer_cancel(struct timer *timer)
 
 	spin_unlock(&base->lock, flags);
 	while (elsewhere && __atomic_load_n(&base->running, __ATOMIC_ACQUIRE) == timer)
-		cpu_relax();
+		tlb_serve();
 	return was_set;
 }
 

@@ -11,6 +11,7 @@
 #include "guest/arch/segments.h"
 #include "guest/arch/stack.h"
 #include "guest/hyper/pvclock.h"
+#include "guest/hyper/steal.h"
 #include "guest/mm/layout.h"
 
 struct tss {
@@ -23,6 +24,8 @@ struct tss {
 	uint16_t io_map;
 } __attribute__((packed));
 
+struct run_queue;
+
 /* At the start of its area. Written by its own CPU only, except where noted. */
 struct cpu {
 	struct stack_base base; /* task: the running one, for others to see */
@@ -32,13 +35,15 @@ struct cpu {
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
 	struct pvclock pvclock; /* written by the hypervisor */
-	uint64_t gpa;		/* of this structure */
+	struct steal_time steal;
+	uint64_t gpa; /* of this structure */
 	uint32_t index;
 	uint32_t apic_id;
 	bool online; /* set once by its CPU, read by all */
 	bool booted_by_ipi;
-	uint64_t tick_count;
-	uint64_t next_tick_tsc;
+	bool reschedule; /* somebody else should run here; set under the lock of the queue */
+	struct run_queue *queue;
+	uint64_t tick_count; /* timer interrupts */
 	uint64_t trap_count;
 	struct user_program *process; /* running user code, or NULL */
 	bool stub_open;		      /* the stub is executable in user mode */

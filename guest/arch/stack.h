@@ -47,4 +47,7 @@ void stack_free(uint64_t stack);
 /* Frames that stacks take, those kept at hand for the next task included. */
 uint64_t stack_frame_count(void);
 
+/* The stack that this CPU came up on becomes task's, its idle task. */
+void stack_adopt(struct task *task);
+
 #endif

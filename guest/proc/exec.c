@@ -10,7 +10,7 @@
 #include "guest/arch/trap.h"
 #include "guest/board/machine.h"
 #include "guest/fs/files.h"
-#include "guest/lib/random.h"
+#include "guest/fs/random.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
@@ -208,16 +208,21 @@ static bool is_randomized(const struct exec *exec)
 				!machine_has_word("noaslr"));
 }
 
-static uint64_t random_bytes_of(uint64_t pages, bool randomized)
+/* A distance of less than so many pages, a power of two. */
+static uint64_t random_distance(uint64_t pages, bool randomized)
 {
-	return randomized ? (random_word() & (pages - 1)) * PAGE_BYTES : 0;
+	uint64_t word = 0;
+
+	if (randomized)
+		random_bytes(&word, sizeof(word));
+	return (word & (pages - 1)) * PAGE_BYTES;
 }
 
 static int build_space(struct exec *exec)
 {
 	const bool randomized = is_randomized(exec);
 	const uint64_t top =
-		USER_END - PAGE_BYTES - random_bytes_of(STACK_RANDOM_PAGES, randomized);
+		USER_END - PAGE_BYTES - random_distance(STACK_RANDOM_PAGES, randomized);
 	uint64_t gap = process_this()->limits[RLIMIT_STACK].soft;
 	struct space *space = exec->space = space_create();
 	int error;
@@ -229,14 +234,14 @@ static int build_space(struct exec *exec)
 	if (gap > STACK_GAP_MAX)
 		gap = STACK_GAP_MAX;
 	space->mmap_base_gva = ((top - gap) & -(uint64_t)PAGE_BYTES) -
-			       random_bytes_of(MMAP_RANDOM_PAGES, randomized);
+			       random_distance(MMAP_RANDOM_PAGES, randomized);
 	error = elf_load(space, exec->file,
-			 PIE_BASE + random_bytes_of(PIE_RANDOM_PAGES, randomized), &exec->program);
+			 PIE_BASE + random_distance(PIE_RANDOM_PAGES, randomized), &exec->program);
 	if (error)
 		return error;
 	space->brk_start_gva = space->brk_gva =
 		((exec->program.end_gva + PAGE_BYTES - 1) & -(uint64_t)PAGE_BYTES) +
-		random_bytes_of(BRK_RANDOM_PAGES, randomized);
+		random_distance(BRK_RANDOM_PAGES, randomized);
 	return exec_stack_build(space, top, &exec->strings, &exec->program, &exec->credentials,
 				exec->secure, &exec->rsp);
 }
@@ -315,7 +320,7 @@ static void replace_space(struct process *process, struct space *space)
 	uint64_t flags;
 
 	if (old && task->space) {
-		futex_exit_robust(task);
+		futex_thread_exit();
 		if (old->resident_peak > process->ended.resident_peak)
 			process->ended.resident_peak = old->resident_peak;
 	}

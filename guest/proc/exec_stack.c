@@ -11,7 +11,7 @@
 
 #include "guest/arch/insn.h"
 #include "guest/lib/errno.h"
-#include "guest/lib/random.h"
+#include "guest/fs/random.h"
 #include "guest/lib/string.h"
 #include "guest/mm/space.h"
 #include "guest/proc/elf.h"

@@ -163,18 +163,6 @@ static void leave_space(struct task *task)
 	irq_enable();
 }
 
-/* Other threads, or whoever shares the memory, may wait for this one. */
-static void tell_memory(struct task *task)
-{
-	const uint32_t none = 0;
-
-	futex_exit_robust(task);
-	if (!task->clear_tid_gva || (task->process->thread_count == 1 && task->space->refs == 1))
-		return;
-	if (!user_write(task->clear_tid_gva, &none, sizeof(none)))
-		futex_wake_address(task->clear_tid_gva, 1);
-}
-
 /* Takes the thread out of its process. Whether it was the last one. */
 static bool leave_process(struct task *task, int32_t status)
 {
@@ -232,7 +220,7 @@ void process_exit_thread(int32_t status)
 	bool last;
 
 	process_get(process);
-	tell_memory(task);
+	futex_thread_exit();
 	last = leave_process(task, status);
 	leave_space(task);
 	__atomic_store_n(&process->vfork_done, true, __ATOMIC_RELEASE);

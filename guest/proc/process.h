@@ -131,6 +131,9 @@ static inline struct process *process_this(void)
 
 /* The process with this ID, referenced, zombie or not; or NULL. */
 struct process *process_find(int32_t pid);
+/* Whether a process, zombie or not, a group or a session has this number. From task_create(), with a
+ * spinlock held; process_lock is free then. */
+bool process_id_is_used(int32_t id);
 struct process *process_get(struct process *process);
 void process_put(struct process *process);
 

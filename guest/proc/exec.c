@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "guest/arch/insn.h"
+#include "guest/arch/segments.h"
 #include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
 #include "guest/board/machine.h"

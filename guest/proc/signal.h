@@ -76,7 +76,7 @@ enum signal_code {
 
 /* A set of signals, bit n - 1 for signal n, as user programs have it. */
 typedef uint64_t signal_set;
-#define SIGNAL_BIT(number) (1ull << ((number)-1))
+#define SIGNAL_BIT(number) ((uint64_t)1 << ((number)-1))
 
 /* Linux's siginfo_t on x86-64: 128 bytes. */
 struct signal_info {

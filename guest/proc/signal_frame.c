@@ -7,6 +7,7 @@
  * The frame is the program's to change, so what comes back is taken for what a program may set: general
  * registers, flags without privilege, an address to go on at that is the user's, an FPU state that loads.
  */
+#include "guest/arch/segments.h"
 #include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
 #include "guest/mm/layout.h"

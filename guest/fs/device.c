@@ -138,7 +138,6 @@ void device_unregister(uint32_t type, unsigned major, unsigned minor, const char
 	path_put(&at);
 }
 
-
 void device_init(void)
 {
 	static struct file_system type = {.name = "devtmpfs", .mount = tmpfs_mount};

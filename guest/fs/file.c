@@ -7,6 +7,7 @@
 #include "guest/fs/change.h"
 #include "guest/fs/files.h"
 #include "guest/fs/iobuf.h"
+#include "guest/fs/locks.h"
 #include "guest/fs/mounts.h"
 #include "guest/fs/names.h"
 #include "guest/fs/pipe.h"
@@ -14,8 +15,8 @@
 #include "guest/mm/slab.h"
 #include "guest/proc/process.h"
 
-#define FLAGS_OF_OPEN                                                                            \
-	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC |         \
+#define FLAGS_OF_OPEN                                                                   \
+	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | \
 	 (O_TMPFILE & ~O_DIRECTORY))
 #define FLAGS_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -67,6 +68,7 @@ int file_open_nameless(const struct file_operations *operations, void *private, 
 
 static void destroy(struct file *file)
 {
+	lock_forget_file(file);
 	if (file->operations && file->operations->release)
 		file->operations->release(file);
 	if (file->inode) {
@@ -211,8 +213,8 @@ static int open_existing(struct walk *walk, struct dentry *child, unsigned flags
 		       : open_path(&walk->at, flags, true, file);
 }
 
-static int create_and_open(const struct path *parent, const struct path_last *last,
-			   unsigned flags, uint32_t mode, struct file **file)
+static int create_and_open(const struct path *parent, const struct path_last *last, unsigned flags,
+			   uint32_t mode, struct file **file)
 {
 	struct path made;
 	int error = name_create(parent, last, S_IFREG | mode, 0, &made);
@@ -268,9 +270,10 @@ static int open_temporary(struct walk *walk, unsigned flags, uint32_t mode, stru
 
 	if (error)
 		return error;
-	error = !writes(flags)			  ? -EINVAL
-		: !dir->operations->temporary ? -EOPNOTSUPP
-					      : dir->operations->temporary(dir, S_IFREG | mode, &inode);
+	error = !writes(flags) ? -EINVAL
+		: !dir->operations->temporary
+			? -EOPNOTSUPP
+			: dir->operations->temporary(dir, S_IFREG | mode, &inode);
 	change_end(&walk->at);
 	if (error)
 		return error;

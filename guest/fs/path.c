@@ -119,8 +119,8 @@ int walk_lookup(struct walk *walk, const char *name, size_t length, struct dentr
 {
 	struct dentry *parent = walk->at.dentry;
 	/* Read before the search: once it has no lookup, all names are dentries (see tmpfs). */
-	const struct inode_operations *operations =
-		__atomic_load_n(&parent->inode->operations, __ATOMIC_ACQUIRE);
+	const struct inode_operations *operations = __atomic_load_n(&parent->inode->operations,
+								    __ATOMIC_ACQUIRE);
 	int error;
 
 	*child = dentry_find(parent, name, length);
@@ -230,8 +230,7 @@ static void keep_last(struct path_last *last, const char *name, size_t length, b
 	last->name[length] = 0;
 	last->length = length;
 	last->slash_after = slash_after;
-	last->is_dot = !length || !strcmp(last->name, ".") ||
-		       !strcmp(last->name, "..");
+	last->is_dot = !length || !strcmp(last->name, ".") || !strcmp(last->name, "..");
 }
 
 int walk_on(struct walk *walk, unsigned flags, struct path_last *last)

@@ -46,8 +46,8 @@ struct inode *tmpfs_create_inode(struct super *super, uint32_t mode, uint64_t nu
 	return inode;
 }
 
-static int create(struct inode *dir, const char *name, size_t length, uint32_t mode,
-		  uint64_t rdev, struct inode **made)
+static int create(struct inode *dir, const char *name, size_t length, uint32_t mode, uint64_t rdev,
+		  struct inode **made)
 {
 	(void)name, (void)length;
 	*made = tmpfs_create_inode(dir->super, mode, 0, rdev);
@@ -199,7 +199,8 @@ static int read_dir(struct file *file, struct dir_sink *sink)
 
 	if (error || !add_dots(file, sink))
 		return error;
-	list_for_each (link, &dir->children) {
+	list_for_each(link, &dir->children)
+	{
 		const struct dentry *child = container_of(link, struct dentry, sibling);
 
 		if (child->position + 2 <= file->position)

@@ -218,10 +218,10 @@ struct file_system {
 
 struct mount {
 	struct super *super;
-	struct dentry *root;	   /* super's, or what was bound */
-	struct mount *parent;	   /* NULL: the root, or unmounted */
-	struct dentry *on;	   /* in the parent */
-	struct mount *next_on;	   /* of on->mounted */
+	struct dentry *root;   /* super's, or what was bound */
+	struct mount *parent;  /* NULL: the root, or unmounted */
+	struct dentry *on;     /* in the parent */
+	struct mount *next_on; /* of on->mounted */
 	unsigned child_count;
 	char source[64];
 	uint32_t flags; /* MS_RDONLY … */
@@ -242,8 +242,8 @@ struct file {
 	uint32_t refs;
 	struct mutex position_lock;
 	uint64_t position;
-	int32_t owner;	   /* F_SETOWN */
-	const char *label; /* of one without a name: "pipe", "socket", "[eventpoll]" */
+	int32_t owner;	     /* F_SETOWN */
+	const char *label;   /* of one without a name: "pipe", "socket", "[eventpoll]" */
 	struct list watches; /* struct epoll_item that watch it; epoll.c */
 	void *private;
 };

@@ -65,7 +65,7 @@ void mount_put(struct mount *mount)
 
 int mount_check_writable(const struct mount *mount)
 {
-	return (mount->flags & MS_RDONLY) || mount->super->read_only ? -EROFS : 0;
+	return mount && ((mount->flags & MS_RDONLY) || mount->super->read_only) ? -EROFS : 0;
 }
 
 /* What is mounted where path points, referenced; or NULL. */
@@ -100,7 +100,7 @@ bool mount_ascend(struct path *path)
 	struct path up = {NULL, NULL};
 	uint64_t flags;
 
-	if (path->dentry != path->mount->root)
+	if (!path->mount || path->dentry != path->mount->root)
 		return false;
 	flags = spin_lock(&mount_lock);
 	if (path->mount->parent) {

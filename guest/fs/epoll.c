@@ -16,6 +16,16 @@
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
 
+/* Called by the dispatcher. */
+int64_t sys_epoll_create1(uint32_t flags);
+int64_t sys_epoll_create(int size);
+int64_t sys_epoll_ctl(int epoll_fd, int operation, int fd, uint64_t event_gva);
+int64_t sys_epoll_wait(int epoll_fd, uint64_t events_gva, int max, int milliseconds);
+int64_t sys_epoll_pwait(int epoll_fd, uint64_t events_gva, int max, int milliseconds,
+			uint64_t mask_gva, uint64_t mask_bytes);
+int64_t sys_epoll_pwait2(int epoll_fd, uint64_t events_gva, int max, uint64_t time_gva,
+			 uint64_t mask_gva, uint64_t mask_bytes);
+
 #define ITEMS_MAX 4096
 #define DEPTH_MAX 5
 #define BATCH 32 /* events reported at once */
@@ -133,8 +143,8 @@ void epoll_forget_file(struct file *file)
 		return;
 	mutex_lock(&watch_lock);
 	while (!list_is_empty(&file->watches)) {
-		struct epoll_item *item =
-			container_of(file->watches.next, struct epoll_item, in_file);
+		struct epoll_item *item = container_of(file->watches.next, struct epoll_item,
+						       in_file);
 		struct epoll *epoll = item->epoll;
 
 		mutex_lock(&epoll->lock);
@@ -164,8 +174,8 @@ static bool has_ready(struct epoll *epoll)
 
 	mutex_lock(&epoll->lock);
 	while (!found && !list_is_empty(&epoll->ready)) {
-		struct epoll_item *item =
-			container_of(epoll->ready.next, struct epoll_item, in_ready);
+		struct epoll_item *item = container_of(epoll->ready.next, struct epoll_item,
+						       in_ready);
 
 		make_unready(item);
 		found = events_of(item, NULL);
@@ -194,7 +204,8 @@ static unsigned depth_below(struct epoll *epoll, const struct epoll *target, uns
 
 	if (epoll == target || depth > DEPTH_MAX)
 		return DEPTH_MAX + 1;
-	list_for_each (link, &epoll->items) {
+	list_for_each(link, &epoll->items)
+	{
 		const struct epoll_item *item = container_of(link, struct epoll_item, in_epoll);
 		unsigned below;
 
@@ -209,7 +220,8 @@ static unsigned depth_below(struct epoll *epoll, const struct epoll *target, uns
 
 static struct epoll_item *find_item(struct epoll *epoll, const struct file *file, int fd)
 {
-	list_for_each (link, &epoll->items) {
+	list_for_each(link, &epoll->items)
+	{
 		struct epoll_item *item = container_of(link, struct epoll_item, in_epoll);
 
 		if (item->file == file && item->fd == fd)
@@ -218,8 +230,7 @@ static struct epoll_item *find_item(struct epoll *epoll, const struct file *file
 	return NULL;
 }
 
-static int add_item(struct epoll *epoll, struct file *file, int fd,
-		    const struct epoll_event *event)
+static int add_item(struct epoll *epoll, struct file *file, int fd, const struct epoll_event *event)
 {
 	struct epoll_item *item;
 
@@ -281,8 +292,7 @@ static int control(struct epoll *epoll, int operation, struct file *file, int fd
 	if (nests && file->private == epoll)
 		return -EINVAL;
 	mutex_lock(&watch_lock);
-	if (nests && operation == EPOLL_CTL_ADD &&
-	    depth_below(file->private, epoll, 1) > DEPTH_MAX)
+	if (nests && operation == EPOLL_CTL_ADD && depth_below(file->private, epoll, 1) > DEPTH_MAX)
 		error = -ELOOP;
 	if (!error) {
 		mutex_lock(&epoll->lock);
@@ -301,8 +311,8 @@ static int collect(struct epoll *epoll, struct epoll_event *to, int max)
 
 	mutex_lock(&epoll->lock);
 	while (count < max && !list_is_empty(&epoll->ready)) {
-		struct epoll_item *item =
-			container_of(epoll->ready.next, struct epoll_item, in_ready);
+		struct epoll_item *item = container_of(epoll->ready.next, struct epoll_item,
+						       in_ready);
 		uint32_t events;
 
 		make_unready(item); /* before the look: a wake-up after it is not lost */
@@ -316,8 +326,7 @@ static int collect(struct epoll *epoll, struct epoll_event *to, int max)
 			list_add_last(&again, &item->in_again);
 	}
 	while (!list_is_empty(&again)) {
-		struct epoll_item *item =
-			container_of(again.next, struct epoll_item, in_again);
+		struct epoll_item *item = container_of(again.next, struct epoll_item, in_again);
 
 		list_remove(&item->in_again);
 		make_ready(item);
@@ -422,8 +431,8 @@ int64_t sys_epoll_pwait(int epoll_fd, uint64_t events_gva, int max, int millisec
 	int error = poll_block_signals(mask_gva, mask_bytes);
 
 	return error ? error
-		     : poll_unblock_signals(mask_gva, sys_epoll_wait(epoll_fd, events_gva, max,
-								     milliseconds));
+		     : poll_unblock_signals(
+			       mask_gva, sys_epoll_wait(epoll_fd, events_gva, max, milliseconds));
 }
 
 int64_t sys_epoll_pwait2(int epoll_fd, uint64_t events_gva, int max, uint64_t time_gva,

@@ -9,6 +9,12 @@
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
 
+/* Called by the dispatcher. */
+int64_t sys_eventfd2(uint32_t count, uint32_t flags);
+int64_t sys_eventfd(uint32_t count);
+int64_t sys_signalfd4(int fd, uint64_t mask_gva, uint64_t bytes, uint32_t flags);
+int64_t sys_signalfd(int fd, uint64_t mask_gva, uint64_t bytes);
+
 #define EFD_SEMAPHORE 1u
 #define COUNT_MAX (UINT64_MAX - 1)
 
@@ -131,6 +137,12 @@ int64_t sys_eventfd(uint32_t count)
 	return sys_eventfd2(count, 0);
 }
 
+/* Waits are in the queue of who made it: referenced, since an epoll may watch it for longer than he lives. */
+struct signal_file {
+	signal_set mask;
+	struct process *process;
+};
+
 struct signalfd_info { /* struct signalfd_siginfo */
 	uint32_t number;
 	int32_t error, code;
@@ -169,7 +181,7 @@ static int64_t put_signal(struct iobuf *to, const struct signal_info *info)
 
 static int64_t read_signals(struct file *file, struct iobuf *to, uint64_t *position)
 {
-	const signal_set *mask = file->private;
+	const struct signal_file *signals = file->private;
 	struct signal_info info;
 	int64_t done = 0;
 
@@ -177,7 +189,7 @@ static int64_t read_signals(struct file *file, struct iobuf *to, uint64_t *posit
 	if (to->left < sizeof(struct signalfd_info))
 		return -EINVAL;
 	while (to->left >= sizeof(struct signalfd_info)) {
-		if (signal_take(*mask, &info)) {
+		if (signal_take(signals->mask, &info)) {
 			const int64_t put = put_signal(to, &info);
 
 			if (put < 0)
@@ -188,7 +200,7 @@ static int64_t read_signals(struct file *file, struct iobuf *to, uint64_t *posit
 		if (done || (file->flags & O_NONBLOCK))
 			break;
 		const int error = wait_until(&process_this()->signal_arrived,
-					     signal_pending_set() & *mask);
+					     signal_pending_set() & signals->mask);
 
 		if (error)
 			return error;
@@ -198,15 +210,22 @@ static int64_t read_signals(struct file *file, struct iobuf *to, uint64_t *posit
 
 static unsigned poll_signals(struct file *file, struct poll_table *table)
 {
-	const signal_set *mask = file->private;
+	const struct signal_file *signals = file->private;
 
-	poll_wait(table, &process_this()->signal_arrived);
-	return signal_pending_set() & *mask ? POLLIN | POLLRDNORM : 0;
+	poll_wait(table, &signals->process->signal_arrived);
+	return signal_pending_set() & signals->mask ? POLLIN | POLLRDNORM : 0;
 }
 
-static const struct file_operations signal_operations = {.read = read_signals,
-							  .poll = poll_signals,
-							  .release = release_event};
+static void release_signals(struct file *file)
+{
+	struct signal_file *signals = file->private;
+
+	process_put(signals->process);
+	kfree(signals);
+}
+
+static const struct file_operations signal_operations = {
+	.read = read_signals, .poll = poll_signals, .release = release_signals};
 
 static int64_t change_mask(int fd, signal_set mask)
 {
@@ -216,7 +235,7 @@ static int64_t change_mask(int fd, signal_set mask)
 	if (!file)
 		return -EBADF;
 	if (file->operations == &signal_operations)
-		*(signal_set *)file->private = mask;
+		((struct signal_file *)file->private)->mask = mask;
 	else
 		result = -EINVAL;
 	file_put(file);
@@ -225,7 +244,8 @@ static int64_t change_mask(int fd, signal_set mask)
 
 int64_t sys_signalfd4(int fd, uint64_t mask_gva, uint64_t bytes, uint32_t flags)
 {
-	signal_set mask, *kept;
+	struct signal_file *kept;
+	signal_set mask;
 	struct file *file;
 	int error;
 
@@ -239,10 +259,11 @@ int64_t sys_signalfd4(int fd, uint64_t mask_gva, uint64_t bytes, uint32_t flags)
 	kept = kmalloc(sizeof(*kept));
 	if (!kept)
 		return -ENOMEM;
-	*kept = mask;
+	*kept = (struct signal_file){mask, process_get(process_this())};
 	error = file_open_nameless(&signal_operations, kept, O_RDWR | (flags & O_NONBLOCK),
 				   "[signalfd]", &file);
 	if (error) {
+		process_put(kept->process);
 		kfree(kept);
 		return error;
 	}

@@ -182,7 +182,7 @@ int mount_detach(struct mount *mount, uint32_t refs_max)
 	return error;
 }
 
-int super_create(const char *type_name, const char *source, const char *options,
+int super_create(const char *type_name, const char *source, const char *options, bool read_only,
 		 struct super **made)
 {
 	struct file_system *type = find_type(type_name);
@@ -195,6 +195,7 @@ int super_create(const char *type_name, const char *source, const char *options,
 	if (!super)
 		return -ENOMEM;
 	super->type = type;
+	super->read_only = read_only; /* type->mount() may find that it has to be, too */
 	list_init(&super->inodes);
 	super->device = device_number(0, __atomic_add_fetch(&last_device, 1, __ATOMIC_RELAXED));
 	error = type->mount(super, source, options);

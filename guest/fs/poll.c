@@ -11,6 +11,15 @@
 #include "guest/proc/process.h"
 #include "guest/time/clock.h"
 
+/* Called by the dispatcher. */
+int64_t sys_poll(uint64_t fds_gva, uint32_t count, int milliseconds);
+int64_t sys_ppoll(uint64_t fds_gva, uint32_t count, uint64_t time_gva, uint64_t mask_gva,
+		  uint64_t mask_bytes);
+int64_t sys_select(int count, uint64_t in_gva, uint64_t out_gva, uint64_t except_gva,
+		   uint64_t time_gva);
+int64_t sys_pselect6(int count, uint64_t in_gva, uint64_t out_gva, uint64_t except_gva,
+		     uint64_t time_gva, uint64_t mask_gva);
+
 #define WAITS_AT_HAND 6
 #define FDS_AT_HAND 4
 #define NS_PER_SECOND 1000000000ll
@@ -86,7 +95,8 @@ static int look(struct poll_fd *fds, struct file **files, unsigned count, struct
 
 		if (fds[i].fd >= 0)
 			events = files[i] ? poll_file(files[i], ready ? NULL : table) : POLLNVAL;
-		fds[i].returned = (uint16_t)(events & (fds[i].events | POLLERR | POLLHUP | POLLNVAL));
+		fds[i].returned = (uint16_t)(events &
+					     (fds[i].events | POLLERR | POLLHUP | POLLNVAL));
 		ready += fds[i].returned != 0;
 	}
 	return ready;
@@ -175,7 +185,8 @@ int poll_deadline(uint64_t time_gva, bool microseconds, uint64_t *deadline_ns)
 		return 0;
 	if (user_read(&time, time_gva, sizeof(time)))
 		return -EFAULT;
-	if (time.seconds < 0 || time.nanoseconds < 0 || (time.nanoseconds >= parts && !microseconds))
+	if (time.seconds < 0 || time.nanoseconds < 0 ||
+	    (time.nanoseconds >= parts && !microseconds))
 		return -EINVAL;
 	if (time.seconds > INT64_MAX / NS_PER_SECOND / 4 || time.nanoseconds > INT64_MAX / 4000)
 		return 0;
@@ -348,6 +359,6 @@ int64_t sys_pselect6(int count, uint64_t in_gva, uint64_t out_gva, uint64_t exce
 		error = poll_block_signals(mask.gva, mask.bytes);
 	if (error)
 		return error;
-	return poll_unblock_signals(
-		mask.gva, do_select(count, in_gva, out_gva, except_gva, time_gva, false));
+	return poll_unblock_signals(mask.gva,
+				    do_select(count, in_gva, out_gva, except_gva, time_gva, false));
 }

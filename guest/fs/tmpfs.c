@@ -5,6 +5,7 @@
 #include "guest/fs/tmpfs.h"
 
 #include "guest/fs/initramfs.h"
+#include "guest/fs/mounts.h"
 #include "guest/lib/number.h"
 #include "guest/lib/string.h"
 #include "guest/mm/slab.h"
@@ -330,9 +331,8 @@ const struct inode_operations tmpfs_dir_operations = {
 };
 const struct file_operations tmpfs_dir_file_operations = {.read_dir = read_dir};
 
-static const struct inode_operations file_inode_operations = {.truncate = truncate_file,
-							      .reserve = reserve_page,
-							      .allocate = allocate};
+static const struct inode_operations file_inode_operations = {
+	.truncate = truncate_file, .reserve = reserve_page, .allocate = allocate};
 static const struct inode_operations link_operations = {.read_link = read_link};
 static const struct file_operations file_file_operations = {.read = file_read_cached,
 							    .write = write_file};
@@ -350,7 +350,7 @@ int tmpfs_open_nameless(const char *label, unsigned flags, struct file **file)
 {
 	static struct super *super;
 	struct inode *inode;
-	int error = super ? 0 : super_create("tmpfs", "", "", &super);
+	int error = super ? 0 : super_create("tmpfs", "", "", false, &super);
 
 	if (error)
 		return error;

@@ -227,7 +227,7 @@ static void test_trap(void)
 	check(trap_catch(write_to, (void *)0x10, &report) && report.vector == EXCEPTION_PF &&
 		      report.cr2 == 0x10 && (report.error & PF_WRITE),
 	      "a null pointer raises #PF, with its address in CR2");
-	check(raises(write_to, (uint8_t *)cpu_this() + CPU_AREA_STACK - 8, EXCEPTION_PF),
+	check(raises(write_to, (uint8_t *)stack_base_this() - 8, EXCEPTION_PF),
 	      "there is a guard page under the stack");
 }
 

@@ -13,8 +13,9 @@
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/paging.h"
+#include "guest/sched/schedule.h"
+#include "guest/sched/timer.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
 
 extern const char trampoline_start[], trampoline_end[];
 
@@ -62,14 +63,14 @@ void smp_cpu_main(struct cpu *cpu)
 	cpu_load(cpu);
 	lapic_start();
 	clock_start_cpu(cpu);
-	tick_start(cpu);
+	timer_start_cpu();
+	sched_start_cpu();
 	cpu->online = true;
 	if (cpu->index < 64)
 		__atomic_fetch_or(&online_mask, 1ull << cpu->index, __ATOMIC_RELEASE);
 	if (__atomic_add_fetch(&online_count, 1, __ATOMIC_RELEASE) == machine.cpu_count)
 		lapic_send(machine.apic_id[0], VECTOR_WAKE); /* the boot CPU waits in smp_wait() */
-	for (;;)
-		cpu_sleep();
+	sched_idle();
 }
 
 uint64_t smp_online_mask(void)

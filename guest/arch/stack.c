@@ -4,10 +4,12 @@
  */
 #include "guest/arch/stack.h"
 
+#include "guest/arch/cpu.h"
 #include "guest/arch/spinlock.h"
 #include "guest/arch/tlb.h"
 #include "guest/mm/frame.h"
 #include "guest/mm/paging.h"
+#include "guest/sched/task.h"
 
 #define KEPT_MAX 16
 #define PAGES (STACK_BYTES / PAGE_BYTES)
@@ -115,6 +117,13 @@ void stack_free(uint64_t stack)
 	spin_unlock(&lock, flags);
 	if (!keep)
 		unmap(stack, PAGES);
+}
+
+void stack_adopt(struct task *task)
+{
+	stack_base_this()->task = task;
+	cpu_this()->base.task = task;
+	task->kernel_stack = (uint64_t)stack_base_this();
 }
 
 uint64_t stack_frame_count(void)

@@ -17,6 +17,7 @@
 #include "guest/sched/task.h"
 #include "guest/sched/timer.h"
 #include "guest/sched/wait.h"
+#include "guest/time/cpu_timers.h"
 
 struct files;
 struct place;
@@ -35,6 +36,7 @@ struct credentials {
 struct limit { /* struct rlimit */
 	uint64_t soft, hard;
 };
+#define RLIM_INFINITY UINT64_MAX
 enum limit_kind { /* Linux's numbers */
 		  RLIMIT_CPU,
 		  RLIMIT_FSIZE,
@@ -112,7 +114,9 @@ struct process {
 
 	struct timer alarm; /* setitimer(ITIMER_REAL) */
 	uint64_t alarm_interval_ns;
-	void *timers; /* POSIX timers, ITIMER_VIRTUAL and _PROF; time/ */
+	struct cpu_timer cpu_timers[CPU_TIMER_COUNT]; /* ITIMER_VIRTUAL and _PROF */
+	uint64_t cpu_limit_warned;		      /* s of CPU time at the last SIGXCPU */
+	struct list timers; /* POSIX timers, time/posix_timers.c; next NULL: none ever */
 	struct usage ended, children_usage;
 	uint64_t started_ns;
 	int32_t oom_adjust; /* -1000 to 1000 */

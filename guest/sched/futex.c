@@ -42,7 +42,8 @@ struct bucket {
 /* On the sleeper's stack. */
 struct sleeper {
 	struct list link;
-	struct bucket *bucket; /* NULL: woken; changed under the bucket's lock, which may change too */
+	struct bucket
+		*bucket; /* NULL: woken; changed under the bucket's lock, which may change too */
 	struct futex_key key;
 	struct task *task;
 	uint32_t bits;
@@ -52,13 +53,11 @@ static struct bucket buckets[BUCKETS];
 
 int64_t sys_futex(uint64_t word_gva, int operation, uint32_t value, uint64_t timeout_gva,
 		  uint64_t word2_gva, uint32_t value3);
-int64_t sys_set_robust_list(uint64_t head_gva, uint64_t bytes);
-int64_t sys_get_robust_list(int pid, uint64_t head_gva, uint64_t bytes_gva);
 
 static struct bucket *bucket_of(const struct futex_key *key)
 {
-	const uint64_t mixed =
-		((uint64_t)key->of >> SPACE_OF_KEY) * 0x9e3779b97f4a7c15 + (key->at >> 2);
+	const uint64_t mixed = ((uint64_t)key->of >> SPACE_OF_KEY) * 0x9e3779b97f4a7c15 +
+			       (key->at >> 2);
 
 	return &buckets[(mixed ^ mixed >> 12 ^ mixed >> 6) % BUCKETS];
 }
@@ -346,8 +345,7 @@ int64_t sys_futex(uint64_t word_gva, int operation, uint32_t value, uint64_t tim
 	case FUTEX_WAIT: return wait_call(word_gva, operation, value, timeout_gva, ALL_BITS);
 	case FUTEX_WAIT_BITSET: return wait_call(word_gva, operation, value, timeout_gva, value3);
 	case FUTEX_WAKE: return wake_at(word_gva, shared, count, ALL_BITS);
-	case FUTEX_WAKE_BITSET:
-		return value3 ? wake_at(word_gva, shared, count, value3) : -EINVAL;
+	case FUTEX_WAKE_BITSET: return value3 ? wake_at(word_gva, shared, count, value3) : -EINVAL;
 	case FUTEX_CMP_REQUEUE:
 		result = user_load32(word_gva, &now);
 		if (result || now != value3)

@@ -20,7 +20,7 @@
 
 struct robust_list_head { /* Linux's */
 	uint64_t first_gva;
-	int64_t word_offset; /* from an entry to its futex */
+	int64_t word_offset;  /* from an entry to its futex */
 	uint64_t pending_gva; /* an entry that is being locked or unlocked */
 };
 _Static_assert(sizeof(struct robust_list_head) == 24, "robust_list_head");
@@ -63,8 +63,8 @@ static int owner_died(uint64_t word_gva)
 	int result = word_gva % 4 ? -EINVAL : user_load32(word_gva, &value);
 
 	while (!result && (value & FUTEX_TID_MASK) == (uint32_t)task_this()->tid) {
-		result = user_exchange32(word_gva, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED,
-					 &seen);
+		result = user_exchange32(word_gva, value,
+					 (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &seen);
 		if (!result && seen == value) {
 			if (value & FUTEX_WAITERS)
 				futex_wake(word_gva, 1);

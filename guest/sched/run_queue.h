@@ -18,11 +18,11 @@
 struct run_queue {
 	struct spinlock lock; /* held across a switch, and released by the task switched to */
 	uint32_t cpu;
-	struct task *current;  /* in no class's queue */
-	struct task *idle;     /* runs when nobody else wants to */
-	bool previous_moves;   /* during a switch: who ran before must go on elsewhere */
-	uint32_t count;	       /* of tasks, with the running one, without the idle one */
-	uint64_t load;	       /* the sum of their weights */
+	struct task *current; /* in no class's queue */
+	struct task *idle;    /* runs when nobody else wants to */
+	bool previous_moves;  /* during a switch: who ran before must go on elsewhere */
+	uint32_t count;	      /* of tasks, with the running one, without the idle one */
+	uint64_t load;	      /* the sum of their weights */
 	struct fair_queue fair;
 	struct realtime_queue realtime;
 

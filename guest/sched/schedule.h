@@ -13,8 +13,10 @@
 struct run_queue;
 struct task;
 
-#define SCHED_CPUS_MAX 64      /* CPUs from this number on stay idle: they fit no affinity mask */
-#define SCHED_TICK_NS 10000000 /* a busy CPU is interrupted this often; an idle one never */
+#define SCHED_CPUS_MAX 64 /* CPUs from this number on stay idle: they fit no affinity mask */
+#define SCHED_TICK_HZ 100
+#define SCHED_TICK_NS \
+	(1000000000 / SCHED_TICK_HZ) /* a busy CPU is interrupted this often; an idle one never */
 
 /* Makes what runs on this CPU its idle task; every CPU once, interrupts off. */
 void sched_start_cpu(void);

@@ -11,6 +11,7 @@
 #include "guest/arch/stack.h"
 #include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
+#include "guest/arch/xstate.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
@@ -191,9 +192,11 @@ static void leave(struct task *task)
 	spin_unlock(&process_lock, flags);
 }
 
-static void start_kernel(struct task *task)
+static void start_kernel(struct task *previous)
 {
-	sched_finish_switch();
+	struct task *task = task_this();
+
+	sched_finish_switch(previous);
 	irq_enable();
 	task->function(task->argument);
 	leave(task);
@@ -213,10 +216,10 @@ struct task *task_create(struct process *process, const char *name,
 	return task;
 }
 
-static void start_user(struct task *task)
+static void start_user(struct task *previous)
 {
-	sched_finish_switch();
-	switch_to_user(task);
+	sched_finish_switch(previous);
+	switch_to_user();
 }
 
 static void inherit(struct task *task, const struct task *from)
@@ -245,7 +248,8 @@ struct task *task_create_user(struct process *process, const struct trap_frame *
 	if (!task)
 		return NULL;
 	inherit(task, task_this());
-	task->frame = (struct trap_frame *)stack_top(task->kernel_stack) - 1;
+	fpu_save(&task->fpu); /* its own are the running task's, of now */
+	task->frame = stack_frame(task->kernel_stack);
 	*task->frame = *frame;
 	switch_prepare(task, start_user);
 	return task;
@@ -287,6 +291,7 @@ void task_put(struct task *task)
 	if (task->state != TASK_ZOMBIE && task->state != TASK_NEW)
 		panic("task %d (%s) has no references, but lives", task->tid, task->name);
 	drop_id(task);
+	xstate_forget(task);
 	stack_free(task->kernel_stack);
 	slab_free(cache, task);
 }

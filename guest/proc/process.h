@@ -17,6 +17,7 @@
 #include "guest/sched/task.h"
 #include "guest/sched/timer.h"
 #include "guest/sched/wait.h"
+#include "guest/time/cpu_timers.h"
 
 struct files;
 struct place;
@@ -34,6 +35,7 @@ struct credentials {
 struct limit { /* struct rlimit */
 	uint64_t soft, hard;
 };
+#define RLIM_INFINITY UINT64_MAX
 enum limit_kind { /* Linux's numbers */
 		  RLIMIT_CPU,
 		  RLIMIT_FSIZE,
@@ -104,7 +106,9 @@ struct process {
 
 	struct timer alarm; /* setitimer(ITIMER_REAL) */
 	uint64_t alarm_interval_ns;
-	void *timers; /* POSIX timers, ITIMER_VIRTUAL and _PROF; time/ */
+	struct cpu_timer cpu_timers[CPU_TIMER_COUNT]; /* ITIMER_VIRTUAL and _PROF */
+	uint64_t cpu_limit_warned;		      /* s of CPU time at the last SIGXCPU */
+	struct list timers; /* POSIX timers, time/posix_timers.c; next NULL: none ever */
 	struct usage ended, children_usage;
 	uint64_t started_ns;
 	int32_t oom_adjust; /* -1000 to 1000 */
@@ -123,6 +127,9 @@ static inline struct process *process_this(void)
 
 /* The process with this ID, referenced, zombie or not; or NULL. */
 struct process *process_find(int32_t pid);
+/* Whether a process, zombie or not, a group or a session has this number. From task_create(), with a
+ * spinlock held; process_lock is free then. */
+bool process_id_is_used(int32_t id);
 struct process *process_get(struct process *process);
 void process_put(struct process *process);
 

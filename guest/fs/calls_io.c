@@ -8,7 +8,20 @@
 #include "guest/mm/slab.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
-#include "guest/syscall/calls.h"
+
+/* Called by the dispatcher. */
+int64_t sys_read(int fd, uint64_t to_gva, uint64_t bytes);
+int64_t sys_write(int fd, uint64_t from_gva, uint64_t bytes);
+int64_t sys_pread64(int fd, uint64_t to_gva, uint64_t bytes, int64_t at);
+int64_t sys_pwrite64(int fd, uint64_t from_gva, uint64_t bytes, int64_t at);
+int64_t sys_readv(int fd, uint64_t pieces_gva, uint64_t count);
+int64_t sys_writev(int fd, uint64_t pieces_gva, uint64_t count);
+int64_t sys_preadv(int fd, uint64_t pieces_gva, uint64_t count, int64_t at);
+int64_t sys_pwritev(int fd, uint64_t pieces_gva, uint64_t count, int64_t at);
+int64_t sys_lseek(int fd, int64_t offset, int whence);
+int64_t sys_ioctl(int fd, uint32_t command, uint64_t argument);
+int64_t sys_ftruncate(int fd, int64_t size);
+int64_t sys_truncate(uint64_t path_gva, int64_t size);
 
 #define IO_BYTES_MAX 0x7ffff000 /* more is cut, as by Linux */
 #define PIECES_MAX 1024

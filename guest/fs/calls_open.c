@@ -8,7 +8,21 @@
 #include "guest/fs/user_path.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
-#include "guest/syscall/calls.h"
+
+/* Called by the dispatcher. */
+int64_t sys_openat(int fd, uint64_t path_gva, uint32_t flags, uint32_t mode);
+int64_t sys_open(uint64_t path_gva, uint32_t flags, uint32_t mode);
+int64_t sys_creat(uint64_t path_gva, uint32_t mode);
+int64_t sys_close(int fd);
+int64_t sys_close_range(uint32_t first, uint32_t last, uint32_t flags);
+int64_t sys_dup(int fd);
+int64_t sys_dup3(int fd, int to, uint32_t flags);
+int64_t sys_dup2(int fd, int to);
+int64_t sys_fcntl(int fd, uint32_t command, uint64_t argument);
+int64_t sys_flock(int fd, uint32_t operation);
+int64_t sys_pipe2(uint64_t fds_gva, uint32_t flags);
+int64_t sys_pipe(uint64_t fds_gva);
+int64_t sys_umask(uint32_t mask);
 
 /* Linux's numbers. */
 enum fcntl_command {

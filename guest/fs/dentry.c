@@ -319,7 +319,8 @@ static struct dentry *unused_of(const struct super *super)
 	const uint64_t flags = spin_lock(&dentry_lock);
 	struct dentry *found = NULL;
 
-	list_for_each (link, &unused) {
+	list_for_each(link, &unused)
+	{
 		struct dentry *dentry = container_of(link, struct dentry, unused);
 
 		if (dentry->super != super || dentry->refs)

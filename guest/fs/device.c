@@ -138,14 +138,13 @@ void device_unregister(uint32_t type, unsigned major, unsigned minor, const char
 	path_put(&at);
 }
 
-
 void device_init(void)
 {
 	static struct file_system type = {.name = "devtmpfs", .mount = tmpfs_mount};
 	int error;
 
 	file_system_register(&type);
-	error = super_create("devtmpfs", "devtmpfs", "", &dev_super);
+	error = super_create("devtmpfs", "devtmpfs", "", false, &dev_super);
 	dev.mount = error ? NULL : mount_of_new(dev_super, "devtmpfs", 0);
 	if (!dev.mount)
 		panic("no memory for /dev");

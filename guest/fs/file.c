@@ -5,8 +5,10 @@
 #include "guest/fs/vfs.h"
 
 #include "guest/fs/change.h"
+#include "guest/fs/epoll.h"
 #include "guest/fs/files.h"
 #include "guest/fs/iobuf.h"
+#include "guest/fs/locks.h"
 #include "guest/fs/mounts.h"
 #include "guest/fs/names.h"
 #include "guest/fs/pipe.h"
@@ -14,8 +16,8 @@
 #include "guest/mm/slab.h"
 #include "guest/proc/process.h"
 
-#define FLAGS_OF_OPEN                                                                            \
-	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC |         \
+#define FLAGS_OF_OPEN                                                                   \
+	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | \
 	 (O_TMPFILE & ~O_DIRECTORY))
 #define FLAGS_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -67,6 +69,8 @@ int file_open_nameless(const struct file_operations *operations, void *private, 
 
 static void destroy(struct file *file)
 {
+	epoll_forget_file(file);
+	lock_forget_file(file);
 	if (file->operations && file->operations->release)
 		file->operations->release(file);
 	if (file->inode) {
@@ -187,6 +191,23 @@ int file_open_path(const struct path *path, unsigned flags, struct file **file)
 	return open_path(path, flags, true, file);
 }
 
+int file_open_unchecked(struct dentry *dentry, unsigned flags, struct file **made)
+{
+	struct file *file;
+	int error = file_create(dentry->inode->file_operations, inode_get(dentry->inode), flags,
+				&file);
+
+	if (error) {
+		inode_put(dentry->inode);
+		return error;
+	}
+	file->path.dentry = dentry_get(dentry);
+	if (writes(flags))
+		__atomic_fetch_add(&dentry->inode->writers, 1, __ATOMIC_RELAXED);
+	*made = file;
+	return 0;
+}
+
 /* The last component of an open with O_CREAT exists: opens it, or goes on behind a link (1). */
 static int open_existing(struct walk *walk, struct dentry *child, unsigned flags,
 			 const struct path_last *last, struct file **file)
@@ -211,8 +232,8 @@ static int open_existing(struct walk *walk, struct dentry *child, unsigned flags
 		       : open_path(&walk->at, flags, true, file);
 }
 
-static int create_and_open(const struct path *parent, const struct path_last *last,
-			   unsigned flags, uint32_t mode, struct file **file)
+static int create_and_open(const struct path *parent, const struct path_last *last, unsigned flags,
+			   uint32_t mode, struct file **file)
 {
 	struct path made;
 	int error = name_create(parent, last, S_IFREG | mode, 0, &made);
@@ -268,9 +289,10 @@ static int open_temporary(struct walk *walk, unsigned flags, uint32_t mode, stru
 
 	if (error)
 		return error;
-	error = !writes(flags)			  ? -EINVAL
-		: !dir->operations->temporary ? -EOPNOTSUPP
-					      : dir->operations->temporary(dir, S_IFREG | mode, &inode);
+	error = !writes(flags) ? -EINVAL
+		: !dir->operations->temporary
+			? -EOPNOTSUPP
+			: dir->operations->temporary(dir, S_IFREG | mode, &inode);
 	change_end(&walk->at);
 	if (error)
 		return error;

@@ -277,10 +277,9 @@ static int make_inode(struct super *super, struct entry *entry, uint32_t links, 
 		      struct inode **made)
 {
 	const char *header = entry->header;
-	struct inode *inode =
-		tmpfs_create_inode(super, field(header, FIELD_MODE) & (S_IFMT | 07777), number,
-				   device_number(field(header, FIELD_RDEV_MAJOR),
-						 field(header, FIELD_RDEV_MINOR)));
+	struct inode *inode = tmpfs_create_inode(
+		super, field(header, FIELD_MODE) & (S_IFMT | 07777), number,
+		device_number(field(header, FIELD_RDEV_MAJOR), field(header, FIELD_RDEV_MINOR)));
 	int error;
 
 	if (!inode)
@@ -297,7 +296,8 @@ static int make_inode(struct super *super, struct entry *entry, uint32_t links, 
 		return error;
 	}
 	if (links > 1)
-		inode_get(inode); /* for the names that nobody has looked up: initramfs_unlinked() */
+		inode_get(
+			inode); /* for the names that nobody has looked up: initramfs_unlinked() */
 	*made = inode;
 	return 0;
 }

@@ -201,7 +201,8 @@ static int truncate_locked(struct inode *inode, uint64_t size)
 
 	if (!inode->operations->truncate)
 		return -EINVAL;
-	if (size < inode->size) { /* the size first, so that faults find the end and make no new page */
+	if (size <
+	    inode->size) { /* the size first, so that faults find the end and make no new page */
 		inode->size = size;
 		cache_truncate(&inode->cache, size);
 	}

@@ -67,8 +67,8 @@ static int64_t copy(struct iobuf *io, enum copy what, char *kernel, size_t bytes
 		const size_t room = io->pieces->bytes - io->done_in_piece;
 		const size_t now = room < bytes - done ? room : bytes - done;
 
-		if (now && copy_piece(io, what, io->pieces->at + io->done_in_piece, kernel ? kernel + done : NULL,
-				      now))
+		if (now && copy_piece(io, what, io->pieces->at + io->done_in_piece,
+				      kernel ? kernel + done : NULL, now))
 			return done ? (int64_t)done : -EFAULT;
 		done += now;
 		io->left -= now;

@@ -43,8 +43,7 @@ int change_may_remove(const struct inode *dir, const struct dentry *child)
 }
 
 /* Locks the directory and finds a name that must not exist yet. */
-static int begin_new(const struct path *parent, const struct path_last *last,
-		     struct dentry **child)
+static int begin_new(const struct path *parent, const struct path_last *last, struct dentry **child)
 {
 	int error = last->is_dot ? -EEXIST : change_begin(parent);
 
@@ -61,8 +60,7 @@ static int begin_new(const struct path *parent, const struct path_last *last,
 }
 
 /* Ends what begin_new() began. inode's reference is taken. */
-static int end_new(const struct path *parent, struct dentry *child, int error,
-		   struct inode *inode)
+static int end_new(const struct path *parent, struct dentry *child, int error, struct inode *inode)
 {
 	if (!error) {
 		dentry_attach(child, inode);
@@ -96,9 +94,9 @@ int name_create(const struct path *parent, const struct path_last *last, uint32_
 
 	if (error)
 		return error;
-	error = last->slash_after	   ? -EISDIR
+	error = last->slash_after	  ? -EISDIR
 		: dir->operations->create ? dir->operations->create(dir, child->name, child->length,
-								     mode, rdev, &inode)
+								    mode, rdev, &inode)
 					  : -EPERM;
 	if (!error)
 		own_new(dir, inode);
@@ -117,9 +115,9 @@ int name_make_dir(const struct path *parent, const struct path_last *last, uint3
 
 	if (error)
 		return error;
-	error = dir->operations->make_dir ? dir->operations->make_dir(dir, child->name,
-								       child->length, mode, &inode)
-					  : -EPERM;
+	error = dir->operations->make_dir
+			? dir->operations->make_dir(dir, child->name, child->length, mode, &inode)
+			: -EPERM;
 	if (!error)
 		own_new(dir, inode);
 	return end_new(parent, child, error, inode);
@@ -133,11 +131,10 @@ int name_symlink(const struct path *parent, const struct path_last *last, const 
 
 	if (error)
 		return error;
-	error = last->slash_after	    ? -ENOENT
-		: dir->operations->symlink ? dir->operations->symlink(dir, child->name,
-								       child->length, target,
-								       &inode)
-					   : -EPERM;
+	error = last->slash_after ? -ENOENT
+		: dir->operations->symlink
+			? dir->operations->symlink(dir, child->name, child->length, target, &inode)
+			: -EPERM;
 	if (!error)
 		own_new(dir, inode);
 	return end_new(parent, child, error, inode);

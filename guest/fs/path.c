@@ -13,7 +13,8 @@
 
 void path_get(const struct path *path)
 {
-	mount_get(path->mount);
+	if (path->mount) /* NULL: of a file system that isn't mounted */
+		mount_get(path->mount);
 	dentry_get(path->dentry);
 }
 
@@ -22,7 +23,8 @@ void path_put(const struct path *path)
 	if (!path->dentry)
 		return;
 	dentry_put(path->dentry);
-	mount_put(path->mount);
+	if (path->mount)
+		mount_put(path->mount);
 }
 
 static void read_place(struct path *path, bool root)
@@ -119,8 +121,8 @@ int walk_lookup(struct walk *walk, const char *name, size_t length, struct dentr
 {
 	struct dentry *parent = walk->at.dentry;
 	/* Read before the search: once it has no lookup, all names are dentries (see tmpfs). */
-	const struct inode_operations *operations =
-		__atomic_load_n(&parent->inode->operations, __ATOMIC_ACQUIRE);
+	const struct inode_operations *operations = __atomic_load_n(&parent->inode->operations,
+								    __ATOMIC_ACQUIRE);
 	int error;
 
 	*child = dentry_find(parent, name, length);
@@ -230,8 +232,7 @@ static void keep_last(struct path_last *last, const char *name, size_t length, b
 	last->name[length] = 0;
 	last->length = length;
 	last->slash_after = slash_after;
-	last->is_dot = !length || !strcmp(last->name, ".") ||
-		       !strcmp(last->name, "..");
+	last->is_dot = !length || !strcmp(last->name, ".") || !strcmp(last->name, "..");
 }
 
 int walk_on(struct walk *walk, unsigned flags, struct path_last *last)
@@ -322,8 +323,8 @@ static char *text_locked(const struct path *path, const struct path *root, char 
 
 	*text = 0;
 	while (at != root->dentry || mount != root->mount) {
-		if (at == mount->root) {
-			if (!mount->parent)
+		if (!mount || at == at->parent || at == mount->root) {
+			if (!mount || at != mount->root || !mount->parent)
 				break;
 			at = mount->on;
 			mount = mount->parent;

@@ -74,10 +74,9 @@ static int64_t take_out(struct pipe *pipe, struct iobuf *to)
 
 	while (to->left && filled(pipe)) {
 		const uint64_t at = pipe->read_at % PIPE_BYTES;
-		const int64_t done = iobuf_put(to,
-					       (char *)page_data(pipe->pages[at / PAGE_BYTES]) +
-						       at % PAGE_BYTES,
-					       in_page(at, filled(pipe)));
+		const int64_t done = iobuf_put(
+			to, (char *)page_data(pipe->pages[at / PAGE_BYTES]) + at % PAGE_BYTES,
+			in_page(at, filled(pipe)));
 
 		if (done <= 0)
 			return total ? total : done;
@@ -303,10 +302,8 @@ static int wait_for_other_side(struct pipe *pipe, const struct file *file, unsig
 	if (reads(file))
 		return file->flags & O_NONBLOCK || pipe->writers
 			       ? 0
-			       : wait_until(&pipe->opened,
-					    pipe->opens_to_write != writers_before);
-	return pipe->readers ? 0
-			     : wait_until(&pipe->opened, pipe->opens_to_read != readers_before);
+			       : wait_until(&pipe->opened, pipe->opens_to_write != writers_before);
+	return pipe->readers ? 0 : wait_until(&pipe->opened, pipe->opens_to_read != readers_before);
 }
 
 static int open_fifo(struct inode *inode, struct file *file)

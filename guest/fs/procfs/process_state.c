@@ -9,6 +9,7 @@
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
+#include "guest/tty/tty.h"
 
 #define PRIORITY_OF_NICE_0 20
 #define SIG_IGN_GVA 1

@@ -18,7 +18,7 @@ static void mount_root(void)
 	struct super *super;
 
 	file_system_register(&rootfs);
-	if (!super_create("rootfs", "rootfs", "", &super))
+	if (!super_create("rootfs", "rootfs", "", false, &super))
 		vfs_root.mount = mount_of_new(super, "rootfs", 0);
 	if (!vfs_root.mount)
 		panic("no memory for the root directory");

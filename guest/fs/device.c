@@ -144,7 +144,7 @@ void device_init(void)
 	int error;
 
 	file_system_register(&type);
-	error = super_create("devtmpfs", "devtmpfs", "", &dev_super);
+	error = super_create("devtmpfs", "devtmpfs", "", false, &dev_super);
 	dev.mount = error ? NULL : mount_of_new(dev_super, "devtmpfs", 0);
 	if (!dev.mount)
 		panic("no memory for /dev");

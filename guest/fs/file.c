@@ -5,6 +5,7 @@
 #include "guest/fs/vfs.h"
 
 #include "guest/fs/change.h"
+#include "guest/fs/epoll.h"
 #include "guest/fs/files.h"
 #include "guest/fs/iobuf.h"
 #include "guest/fs/locks.h"
@@ -68,6 +69,7 @@ int file_open_nameless(const struct file_operations *operations, void *private, 
 
 static void destroy(struct file *file)
 {
+	epoll_forget_file(file);
 	lock_forget_file(file);
 	if (file->operations && file->operations->release)
 		file->operations->release(file);
@@ -187,6 +189,23 @@ static int open_path(const struct path *path, unsigned flags, bool checks, struc
 int file_open_path(const struct path *path, unsigned flags, struct file **file)
 {
 	return open_path(path, flags, true, file);
+}
+
+int file_open_unchecked(struct dentry *dentry, unsigned flags, struct file **made)
+{
+	struct file *file;
+	int error = file_create(dentry->inode->file_operations, inode_get(dentry->inode), flags,
+				&file);
+
+	if (error) {
+		inode_put(dentry->inode);
+		return error;
+	}
+	file->path.dentry = dentry_get(dentry);
+	if (writes(flags))
+		__atomic_fetch_add(&dentry->inode->writers, 1, __ATOMIC_RELAXED);
+	*made = file;
+	return 0;
 }
 
 /* The last component of an open with O_CREAT exists: opens it, or goes on behind a link (1). */

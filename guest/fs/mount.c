@@ -65,7 +65,7 @@ void mount_put(struct mount *mount)
 
 int mount_check_writable(const struct mount *mount)
 {
-	return (mount->flags & MS_RDONLY) || mount->super->read_only ? -EROFS : 0;
+	return mount && ((mount->flags & MS_RDONLY) || mount->super->read_only) ? -EROFS : 0;
 }
 
 /* What is mounted where path points, referenced; or NULL. */
@@ -100,7 +100,7 @@ bool mount_ascend(struct path *path)
 	struct path up = {NULL, NULL};
 	uint64_t flags;
 
-	if (path->dentry != path->mount->root)
+	if (!path->mount || path->dentry != path->mount->root)
 		return false;
 	flags = spin_lock(&mount_lock);
 	if (path->mount->parent) {
@@ -182,7 +182,7 @@ int mount_detach(struct mount *mount, uint32_t refs_max)
 	return error;
 }
 
-int super_create(const char *type_name, const char *source, const char *options,
+int super_create(const char *type_name, const char *source, const char *options, bool read_only,
 		 struct super **made)
 {
 	struct file_system *type = find_type(type_name);
@@ -195,6 +195,7 @@ int super_create(const char *type_name, const char *source, const char *options,
 	if (!super)
 		return -ENOMEM;
 	super->type = type;
+	super->read_only = read_only; /* type->mount() may find that it has to be, too */
 	list_init(&super->inodes);
 	super->device = device_number(0, __atomic_add_fetch(&last_device, 1, __ATOMIC_RELAXED));
 	error = type->mount(super, source, options);

@@ -32,8 +32,8 @@ enum mount_flag {
 		  MS_NODIRATIME | MS_RELATIME
 };
 
-/* A file system of that type, with no mount yet. 0, -ENODEV, or what the type says. */
-int super_create(const char *type_name, const char *source, const char *options,
+/* A file system of that type, with no mount yet; read_only: for good. 0, -ENODEV, or what the type says. */
+int super_create(const char *type_name, const char *source, const char *options, bool read_only,
 		 struct super **made);
 struct mount *mount_of_new(struct super *super, const char *source, unsigned flags);
 

@@ -13,7 +13,8 @@
 
 void path_get(const struct path *path)
 {
-	mount_get(path->mount);
+	if (path->mount) /* NULL: of a file system that isn't mounted */
+		mount_get(path->mount);
 	dentry_get(path->dentry);
 }
 
@@ -22,7 +23,8 @@ void path_put(const struct path *path)
 	if (!path->dentry)
 		return;
 	dentry_put(path->dentry);
-	mount_put(path->mount);
+	if (path->mount)
+		mount_put(path->mount);
 }
 
 static void read_place(struct path *path, bool root)
@@ -321,8 +323,8 @@ static char *text_locked(const struct path *path, const struct path *root, char 
 
 	*text = 0;
 	while (at != root->dentry || mount != root->mount) {
-		if (at == mount->root) {
-			if (!mount->parent)
+		if (!mount || at == at->parent || at == mount->root) {
+			if (!mount || at != mount->root || !mount->parent)
 				break;
 			at = mount->on;
 			mount = mount->parent;

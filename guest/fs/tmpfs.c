@@ -5,9 +5,11 @@
 #include "guest/fs/tmpfs.h"
 
 #include "guest/fs/initramfs.h"
+#include "guest/fs/mounts.h"
 #include "guest/lib/number.h"
 #include "guest/lib/string.h"
 #include "guest/mm/slab.h"
+#include "guest/proc/signal.h"
 
 #define SUPER_MAGIC 0x01021994
 #define INODES_MAX 65536
@@ -139,32 +141,38 @@ static int64_t read_link(struct inode *inode, char *to, size_t size)
 	return (int64_t)length;
 }
 
-/* Counts a page as used. */
-static int reserve_page(struct inode *inode, uint64_t index)
+/* Counts the pages that the file has by now, also those that came by faults or are in swap. */
+static void settle(struct inode *inode)
 {
 	struct tmpfs *fs = inode->super->private;
+	const uint64_t now = inode->cache.page_count * (PAGE_BYTES / 512);
 
-	(void)index;
-	if (__atomic_add_fetch(&fs->pages_used, 1, __ATOMIC_RELAXED) > fs->pages_max) {
-		__atomic_fetch_sub(&fs->pages_used, 1, __ATOMIC_RELAXED);
-		return -ENOSPC;
-	}
-	inode->blocks_512 += PAGE_BYTES / 512;
-	return 0;
+	__atomic_fetch_add(&fs->pages_used, (now - inode->blocks_512) / (PAGE_BYTES / 512),
+			   __ATOMIC_RELAXED);
+	inode->blocks_512 = now;
 }
 
-/* The pages from size on go: gives back what was counted for them, at most. */
+static int reserve_page(struct inode *inode, uint64_t index)
+{
+	const struct tmpfs *fs = inode->super->private;
+
+	(void)index;
+	settle(inode);
+	return fs->pages_used < fs->pages_max ? 0 : -ENOSPC;
+}
+
+static int64_t write_file(struct file *file, struct iobuf *from, uint64_t *position)
+{
+	const int64_t done = file_write_cached(file, from, position);
+
+	settle(file->inode);
+	return done;
+}
+
 static int truncate_file(struct inode *inode, uint64_t size)
 {
-	struct tmpfs *fs = inode->super->private;
-	const uint64_t pages = (size + PAGE_BYTES - 1) / PAGE_BYTES;
-	const uint64_t counted = inode->blocks_512 / (PAGE_BYTES / 512);
-
 	initramfs_truncated(inode, size);
-	if (counted > pages) {
-		__atomic_fetch_sub(&fs->pages_used, counted - pages, __ATOMIC_RELAXED);
-		inode->blocks_512 = pages * (PAGE_BYTES / 512);
-	}
+	settle(inode);
 	return 0;
 }
 
@@ -172,11 +180,41 @@ static void drop_inode(struct inode *inode)
 {
 	struct tmpfs *fs = inode->super->private;
 
-	__atomic_fetch_sub(&fs->pages_used, inode->blocks_512 / (PAGE_BYTES / 512),
-			   __ATOMIC_RELAXED);
+	settle(inode); /* it has no pages left */
 	__atomic_fetch_sub(&fs->inodes_used, 1, __ATOMIC_RELAXED);
 	if (!initramfs_owns(inode->private))
 		kfree(inode->private);
+}
+
+/* fallocate(2): pages are made up to the end, or (punched) taken away; whole ones, the rest is zeroed. */
+static int allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end)
+{
+	const bool punch = mode & FALLOC_PUNCH_HOLE;
+	int error = 0;
+
+	for (uint64_t at = start; at < end && !error;) {
+		const uint64_t page_end = (at / PAGE_BYTES + 1) * PAGE_BYTES;
+		const uint64_t stop = page_end < end ? page_end : end;
+		struct page *page = cache_find(&inode->cache, at / PAGE_BYTES);
+
+		if (!page && !punch)
+			error = reserve_page(inode, at / PAGE_BYTES);
+		if (!page && !error && (!punch || inode->cache.operations->read_page))
+			page = cache_read(&inode->cache, at / PAGE_BYTES, &error);
+		if (page && punch) {
+			memset((char *)page_data(page) + at % PAGE_BYTES, 0, stop - at);
+			cache_dirty(&inode->cache, page);
+		}
+		if (page)
+			page_put(page);
+		if (signal_is_pending())
+			error = -EINTR;
+		at = stop;
+	}
+	if (!error && !punch && !(mode & FALLOC_KEEP_SIZE) && end > inode->size)
+		inode->size = end;
+	settle(inode);
+	return error;
 }
 
 static bool add_dots(struct file *file, struct dir_sink *sink)
@@ -293,11 +331,11 @@ const struct inode_operations tmpfs_dir_operations = {
 };
 const struct file_operations tmpfs_dir_file_operations = {.read_dir = read_dir};
 
-static const struct inode_operations file_inode_operations = {.truncate = truncate_file,
-							      .reserve = reserve_page};
+static const struct inode_operations file_inode_operations = {
+	.truncate = truncate_file, .reserve = reserve_page, .allocate = allocate};
 static const struct inode_operations link_operations = {.read_link = read_link};
 static const struct file_operations file_file_operations = {.read = file_read_cached,
-							    .write = file_write_cached};
+							    .write = write_file};
 
 void tmpfs_register(void)
 {
@@ -306,4 +344,28 @@ void tmpfs_register(void)
 
 	file_system_register(&ramfs);
 	file_system_register(&tmpfs);
+}
+
+int tmpfs_open_nameless(const char *label, unsigned flags, struct file **file)
+{
+	static struct super *super;
+	struct inode *inode;
+	int error = super ? 0 : super_create("tmpfs", "", "", false, &super);
+
+	if (error)
+		return error;
+	inode = tmpfs_create_inode(super, S_IFREG | 0777, 0, 0);
+	if (!inode)
+		return -ENOMEM;
+	inode->nlink = 0;
+	struct dentry *dentry = dentry_create(super->root, label, strlen(label));
+
+	if (!dentry) {
+		inode_put(inode);
+		return -ENOMEM;
+	}
+	dentry->inode = inode;
+	error = file_open_unchecked(dentry, flags, file);
+	dentry_put(dentry);
+	return error;
 }

@@ -69,6 +69,7 @@ enum open_flag {
 	O_PATH = 010000000,
 	O_TMPFILE = 020200000
 };
+enum allocate_flag { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
 #define AT_FDCWD (-100)
 
 struct time_spec {
@@ -277,6 +278,8 @@ int inode_permission(const struct inode *inode, unsigned permissions);
 /* As open(2), without a descriptor. name is in kernel memory. */
 int file_open(int fd, const char *name, unsigned flags, uint32_t mode, struct file **file);
 int file_open_path(const struct path *path, unsigned flags, struct file **file);
+/* Of a dentry that is in no mount. */
+int file_open_unchecked(struct dentry *dentry, unsigned flags, struct file **made);
 /* The plain object: flags as for open(2); takes inode's reference unless it fails. */
 int file_create(const struct file_operations *operations, struct inode *inode, unsigned flags,
 		struct file **made);

@@ -182,13 +182,13 @@ static int change_three(struct id_set *ids, uint32_t real, uint32_t effective, u
 	return 0;
 }
 
-#define CHANGE(get, set, change, ...)                     \
-	do {                                              \
-		struct id_set ids = get();                \
+#define CHANGE(get, set, change, ...)                        \
+	do {                                                 \
+		struct id_set ids = get();                   \
 		const int error = change(&ids, __VA_ARGS__); \
-		if (!error)                               \
-			set(ids);                         \
-		return error;                             \
+		if (!error)                                  \
+			set(ids);                            \
+		return error;                                \
 	} while (0)
 
 int64_t sys_setuid(uint32_t uid)

@@ -4,9 +4,9 @@
  */
 #include <stddef.h>
 
+#include "guest/fs/files.h"
 #include "guest/mm/page.h"
 #include "guest/mm/user.h"
-#include "guest/fs/files.h"
 #include "guest/proc/process.h"
 #include "guest/time/clock.h"
 
@@ -90,7 +90,7 @@ static uint16_t count_threads(void)
 	const uint64_t flags = spin_lock(&process_lock);
 	unsigned count = 0;
 
-	list_for_each (link, &process_all)
+	list_for_each(link, &process_all)
 		count += container_of(link, struct process, in_all)->thread_count;
 	spin_unlock(&process_lock, flags);
 	return (uint16_t)count;

@@ -73,7 +73,8 @@ static int64_t send_by_id(int pid, const struct signal_info *info)
 	const uint64_t flags = spin_lock(&process_lock);
 	int64_t result = -ESRCH;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		struct process *process = container_of(link, struct process, in_all);
 		int error;
 
@@ -172,17 +173,16 @@ static void set_action(struct process *process, int number, const struct user_ac
 {
 	const uint64_t flags = spin_lock(&process_lock);
 
-	process->actions[number - 1] =
-		(struct signal_action){.handler_gva = action->handler_gva,
-				       .flags = action->flags,
-				       .restorer_gva = action->restorer_gva,
-				       .mask = action->mask & ~SIGNALS_NEVER_BLOCKED};
+	process->actions[number - 1] = (struct signal_action){.handler_gva = action->handler_gva,
+							      .flags = action->flags,
+							      .restorer_gva = action->restorer_gva,
+							      .mask = action->mask &
+								      ~SIGNALS_NEVER_BLOCKED};
 	if (signal_is_ignored(process, number)) {
 		signal_discard(&process->signals, SIGNAL_BIT(number), process);
-		list_for_each (link, &process->threads)
-			signal_discard(
-				&container_of(link, struct task, in_process)->signals.queue,
-				SIGNAL_BIT(number), process);
+		list_for_each(link, &process->threads)
+			signal_discard(&container_of(link, struct task, in_process)->signals.queue,
+				       SIGNAL_BIT(number), process);
 	}
 	spin_unlock(&process_lock, flags);
 }
@@ -335,9 +335,9 @@ int64_t sys_sigaltstack(uint64_t new_gva, uint64_t old_gva)
 	const bool on_stack = signal_is_on_stack(task_this()->frame->rsp);
 	const struct user_stack old = {.at_gva = signals->stack_gva,
 				       .flags = signals->stack_flags |
-						(!signals->stack_bytes ? SS_DISABLE :
-						 on_stack	       ? SS_ONSTACK :
-									 0),
+						(!signals->stack_bytes ? SS_DISABLE
+						 : on_stack	       ? SS_ONSTACK
+								       : 0),
 				       .bytes = signals->stack_bytes};
 	struct user_stack stack;
 

@@ -90,8 +90,7 @@ int64_t sys_reboot(uint32_t magic, uint32_t magic_too, uint32_t command, uint64_
 	(void)argument_gva;
 	if (!process_is_root())
 		return -EPERM;
-	if (magic != MAGIC ||
-	    (magic_too != MAGIC2 && magic_too != MAGIC2A && magic_too != MAGIC2B))
+	if (magic != MAGIC || (magic_too != MAGIC2 && magic_too != MAGIC2A && magic_too != MAGIC2B))
 		return -EINVAL;
 	switch (command) {
 	case RESTART:

@@ -60,7 +60,8 @@ static bool is_within_limits(const struct process *process)
 	const uint64_t flags = spin_lock(&process_lock);
 	uint64_t all = 0, mine = 0;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *other = container_of(link, struct process, in_all);
 
 		all += other->thread_count;

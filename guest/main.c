@@ -22,8 +22,10 @@
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/prompt.h"
 #include "guest/prompt/selftest.h"
+#include "guest/sched/schedule.h"
+#include "guest/sched/task.h"
+#include "guest/sched/timer.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
 #include "guest/user/syscall.h"
 
 #define SMP_WAIT_NS 10000000000ull
@@ -81,33 +83,42 @@ static _Noreturn void act(void)
 	prompt_loop();
 }
 
-static void kernel_main(void)
+/* The first task: what is left of the boot may wait and be preempted. */
+static void boot(void *unused)
 {
-	struct cpu *cpu = cpu_at(0);
 	int64_t status;
 
-	cpu_load(cpu);
-	ioapic_init();
-	lapic_init();
-	lapic_start();
-	clock_init(cpu);
-	tick_start(cpu);
-	cpu->online = true;
-	hypercall_init();
-	console_use_hypercalls();
-	irq_enable();
-
+	(void)unused;
 	status = process_run(USER_HELLO);
 	if (status)
 		panic("the first user program ended with %ld", status);
 	smp_init(lapic_id());
-	cpu->apic_id = machine.apic_id[0];
+	cpu_this()->apic_id = machine.apic_id[0];
 	smp_start();
 	serial_listen(machine.serial_irq);
 	power_init();
 	smp_wait(SMP_WAIT_NS);
 	greet();
 	act();
+}
+
+static void kernel_main(void)
+{
+	struct cpu *cpu = cpu_at(0);
+
+	cpu_load(cpu);
+	ioapic_init();
+	lapic_init();
+	lapic_start();
+	clock_init(cpu);
+	timer_start_cpu();
+	cpu->online = true;
+	hypercall_init();
+	console_use_hypercalls();
+	sched_start_cpu();
+	if (!kthread_start("boot", boot, NULL))
+		panic("no memory for the first task");
+	sched_idle();
 }
 
 void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits)

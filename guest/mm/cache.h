@@ -69,6 +69,9 @@ void cache_truncate(struct page_cache *cache, uint64_t size);
 /* Writes the dirty pages of [first, last] and waits. 0 or the first -errno. */
 int cache_write_back(struct page_cache *cache, uint64_t first, uint64_t last);
 
+/* Forgets the page at index, dirty or not, once it is not being written. */
+void cache_forget(struct page_cache *cache, uint64_t index);
+
 /* All dirty pages of all files; for sync(). */
 void cache_sync_all(void);
 

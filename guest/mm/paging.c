@@ -113,18 +113,37 @@ bool paging_map(uint64_t *pml4, uint64_t gva, uint64_t gpa, uint64_t flags)
 	return mapped;
 }
 
-uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
+uint64_t *paging_entry(uint64_t *pml4, uint64_t gva)
 {
-	const uint64_t *table = pml4;
+	uint64_t *table = pml4;
 
 	for (unsigned level = 3; level > 0; level--) {
 		const uint64_t entry = table[entry_index(gva, level)];
 
 		if (!(entry & PTE_PRESENT) || (entry & PTE_LARGE))
-			return 0;
+			return NULL;
 		table = table_of(entry);
 	}
-	return table[entry_index(gva, 0)];
+	return &table[entry_index(gva, 0)];
+}
+
+uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
+{
+	const uint64_t *entry = paging_entry((uint64_t *)pml4, gva);
+
+	return entry ? *entry : 0;
+}
+
+uint64_t paging_unmap(uint64_t *pml4, uint64_t gva)
+{
+	uint64_t *entry = paging_entry(pml4, gva);
+	uint64_t old = 0;
+
+	if (entry) {
+		old = *entry;
+		*entry = 0;
+	}
+	return old & ADDRESS;
 }
 
 uint64_t *paging_create_space(void)

@@ -15,8 +15,8 @@
 #include "guest/mm/page.h"
 #include "guest/proc/user_program.h"
 #include "guest/prompt/measure.h"
+#include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
 
 #define HYPERCALL_ROUNDS 32
 
@@ -33,8 +33,8 @@ static void greet_clock(void)
 {
 	print("  clock       %s, TSC %lu.%03lu MHz (%s), %u ticks/s by %s\n",
 	      clock_info.kvmclock ? "kvmclock" : "TSC", clock_info.tsc_hz / 1000000,
-	      clock_info.tsc_hz / 1000 % 1000, clock_source_name(clock_info.tsc_source), TICK_HZ,
-	      cpu_features.tsc_deadline ? "TSC deadline" : "LAPIC timer");
+	      clock_info.tsc_hz / 1000 % 1000, clock_source_name(clock_info.tsc_source),
+	      SCHED_TICK_HZ, cpu_features.tsc_deadline ? "TSC deadline" : "LAPIC timer");
 }
 
 static void greet_hypercalls(void)

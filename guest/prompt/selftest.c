@@ -23,8 +23,8 @@
 #include "guest/mm/paging.h"
 #include "guest/proc/user_program.h"
 #include "guest/prompt/selftest_devices.h"
+#include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
 #include "guest/user/syscall.h"
 
 #define MS ((uint64_t)1000000)
@@ -45,7 +45,7 @@ static void check(bool condition, const char *what)
 static void sleep_ns(uint64_t ns)
 {
 	const uint64_t *ticks = &cpu_this()->tick_count;
-	const uint64_t start = clock_ns(), last_tick = *ticks + 50 * TICK_HZ;
+	const uint64_t start = clock_ns(), last_tick = *ticks + 50 * SCHED_TICK_HZ;
 
 	irq_disable();
 	while (clock_ns() - start < ns && *(volatile const uint64_t *)ticks < last_tick)
@@ -99,7 +99,7 @@ static uint64_t count_ticks(uint64_t *due)
 	sleep_ns(500 * MS);
 	took = clock_ns() - start;
 	more = cpu_this()->tick_count - ticks;
-	*due = took * TICK_HZ / 1000000000;
+	*due = took * SCHED_TICK_HZ / 1000000000;
 	print("         %lu ticks in %lu ms\n", more, took / MS);
 	return more;
 }
@@ -228,7 +228,7 @@ static void test_trap(void)
 	check(trap_catch(write_to, (void *)0x10, &report) && report.vector == EXCEPTION_PF &&
 		      report.cr2 == 0x10 && (report.error & PF_WRITE),
 	      "a null pointer raises #PF, with its address in CR2");
-	check(raises(write_to, (uint8_t *)cpu_this() + CPU_AREA_STACK - 8, EXCEPTION_PF),
+	check(raises(write_to, (uint8_t *)stack_base_this() - 8, EXCEPTION_PF),
 	      "there is a guard page under the stack");
 }
 

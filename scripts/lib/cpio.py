@@ -15,10 +15,11 @@ MERGED = re.compile(r"^/(bin|sbin|lib|lib32|lib64)(?=/|$)")
 
 
 class Archive:
-    """Files to be, by absolute path inside."""
+    """Files to be, by absolute path inside; with merged_usr, /bin/x goes to /usr/bin/x and so on."""
 
-    def __init__(self):
+    def __init__(self, merged_usr=True):
         self._entries = {}
+        self._merged_usr = merged_usr
 
     def add(self, path, data=b"", mode=0o644):
         """A file holding DATA (bytes or text)."""
@@ -55,7 +56,7 @@ class Archive:
         self.add(path, data, os.stat(source).st_mode & 0o777)
         if data.startswith(b"\x7fELF"):
             for library in shared_libraries(source):
-                if MERGED.sub(r"/usr/\1", library) not in self._entries:
+                if self._place(library) not in self._entries:
                     self.add_file(library)
 
     def bytes(self):
@@ -67,7 +68,11 @@ class Archive:
         return b"".join(records) + _record(0, "TRAILER!!!", 0, b"", (0, 0))
 
     def _put(self, path, mode, data=b"", device=(0, 0)):
-        self._entries[MERGED.sub(r"/usr/\1", os.path.normpath(path))] = (mode, data, device)
+        self._entries[self._place(path)] = (mode, data, device)
+
+    def _place(self, path):
+        path = os.path.normpath(path)
+        return MERGED.sub(r"/usr/\1", path) if self._merged_usr else path
 
     def _add_parents(self, path):
         parent = os.path.dirname(path)

@@ -8,7 +8,10 @@
 	.globl _start
 _start:
 	xorl %ebp, %ebp
-	call user_main		/* rdi is the task */
+	movq 16(%rsp), %rax	/* argv[1], x86-64 psABI 3.4.1: the task, a digit */
+	movzbl (%rax), %edi
+	subl $'0', %edi
+	call user_main
 	hlt
 
 /* uint64_t keeps_registers(void) -- 0 if getpid keeps all it has to keep, 1 if not. */

@@ -21,6 +21,7 @@
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
 #include "guest/proc/process.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/prompt.h"
@@ -65,7 +66,15 @@ static void memory_init(void)
 	page_init();
 }
 
-/* What the command line asks for, once all is up; without a wish, init if there is an initramfs. */
+/* With an initramfs, or if asked to, this is a system; else it has the prompt. */
+static bool wants_init(void)
+{
+	char name[64];
+
+	return machine.initrd_bytes || machine_option("init", name, sizeof(name));
+}
+
+/* What the command line asks for, once all is up. */
 static void act(void)
 {
 	char name[64];
@@ -83,9 +92,9 @@ static void act(void)
 	for (unsigned i = 0; i < prompt_action_count; i++)
 		if (machine_has_word(prompt_action[i].word))
 			prompt_action[i].act();
-	if (!machine.initrd_bytes || machine_has_word("prompt"))
+	if (machine_has_word("prompt") || !wants_init())
 		prompt_loop();
-	tty_take_console_input();
+	tty_take_console();
 	process_start_init();
 }
 
@@ -93,14 +102,14 @@ static void act(void)
 static void boot(void *unused)
 {
 	(void)unused;
+	vfs_init();
+	kmsg_init();
+	tty_init();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];
 	smp_start();
 	serial_listen(machine.serial_irq);
 	power_init();
-	vfs_init();
-	kmsg_init();
-	tty_init();
 	smp_wait(SMP_WAIT_NS);
 	if (!machine_has_word("quiet"))
 		greet();

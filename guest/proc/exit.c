@@ -16,6 +16,7 @@
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 #include "guest/tty/tty.h"
 
@@ -23,9 +24,6 @@
 #define STATUS_SIGNAL 0x7f
 #define STATUS_CORE 0x80
 #define SHELL_SIGNALED 128
-
-int64_t sys_exit(int code);
-int64_t sys_exit_group(int code);
 
 void process_interrupt_threads(struct process *process, const struct task *keep)
 {

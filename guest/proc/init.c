@@ -51,13 +51,13 @@ static int try_program(char *path)
 	return error;
 }
 
-static int exec_init(void *unused)
+static void start(void *unused)
 {
 	char path[128];
 	int error = -ENOENT;
 
 	(void)unused;
-	process_init = process_this();
+	spawn_open_console();
 	read_arguments();
 	if (machine_option("init", path, sizeof(path))) {
 		error = try_program(path);
@@ -69,11 +69,11 @@ static int exec_init(void *unused)
 	}
 	if (error)
 		panic("no program to start as process 1");
-	return 0;
+	spawn_enter_program();
 }
 
 void process_start_init(void)
 {
-	if (!process_spawn("init", exec_init, NULL))
-		panic("no memory for process 1");
+	process_init = spawn("init", start, NULL);
+	spawn_start(process_init);
 }

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * Processes that the kernel starts by itself: init, and the embedded program.
+ * Processes that the kernel starts by itself.
  */
 #ifndef GUEST_PROC_SPAWN_H
 #define GUEST_PROC_SPAWN_H
 
+#include <stdint.h>
+
 struct process;
 
-/* Gives kernel threads a root and a working directory, once there is a root. */
-void process_set_kernel_place(void);
+/* A process without a program yet, a child of the kernel's. It doesn't run before spawn_start(), and then starts
+ * in function(argument), which is to call spawn_open_console() and process_exec(), and then
+ * spawn_enter_program() or process_exit(). Panics without memory. */
+struct process *spawn(const char *name, void (*function)(void *argument), void *argument);
+void spawn_start(struct process *process);
 
-/* A new child of the kernel's process with the console as its files 0 to 2, and a thread that calls
- * exec(argument), which is to end in process_exec(). If that fails, the process ends with status 127. The
- * process is referenced by its place in the tree only. NULL: no memory. */
-struct process *process_spawn(const char *name, int (*exec)(void *argument), void *argument);
+/* /dev/console as descriptors 0, 1 and 2 of the running process. */
+void spawn_open_console(void);
 
-/* Waits for the end of one that process_spawn() started, and takes it out of the tree: its status as
- * wait4() gives it. */
-int process_reap(struct process *process);
+/* To user mode, with the registers that process_exec() has prepared. */
+_Noreturn void spawn_enter_program(void);
+
+/* Runs the embedded program (user/hello.c) with a task of user/syscall.h until it ends: its exit status, or
+ * -number of the signal that ended it, or -1000 if it could not be started. Interrupts on. */
+int spawn_hello(unsigned task);
 
 #endif

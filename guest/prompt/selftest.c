@@ -21,8 +21,8 @@
 #include "guest/mm/frame.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/embedded.h"
 #include "guest/proc/signal.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/selftest_devices.h"
 #include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
@@ -142,22 +142,17 @@ static void test_kvmclock(void)
 	      "kvmclock and TSC agree within 5 %");
 }
 
-static bool is_killed(unsigned task)
-{
-	return (embedded_run(task) & 0x7f) == SIGSEGV;
-}
-
 static void test_user(void)
 {
-	check(embedded_run(USER_HELLO) == 0, "a user program runs and exits");
-	check(is_killed(USER_READ_KERNEL), "it can't read kernel memory");
-	check(is_killed(USER_WRITE_TEXT), "it can't write its code");
-	check(is_killed(USER_RUN_STACK), "it can't run its stack");
-	check(is_killed(USER_HALT), "it can't halt");
-	check(is_killed(USER_PORT), "it can't reach ports");
-	check(is_killed(USER_WRITE_CR3), "it can't load CR3");
-	check(embedded_run(USER_BAD_POINTER) == 0, "write() refuses a kernel address");
-	check(embedded_run(USER_KEEPS_REGISTERS) == 0, "a system call keeps registers and flags");
+	check(spawn_hello(USER_HELLO) == 0, "a user program runs and exits");
+	check(spawn_hello(USER_READ_KERNEL) == -SIGSEGV, "it can't read kernel memory");
+	check(spawn_hello(USER_WRITE_TEXT) == -SIGSEGV, "it can't write its code");
+	check(spawn_hello(USER_RUN_STACK) == -SIGSEGV, "it can't run its stack");
+	check(spawn_hello(USER_HALT) == -SIGSEGV, "it can't halt");
+	check(spawn_hello(USER_PORT) == -SIGSEGV, "it can't reach ports");
+	check(spawn_hello(USER_WRITE_CR3) == -SIGSEGV, "it can't load CR3");
+	check(spawn_hello(USER_BAD_POINTER) == 0, "write() refuses a kernel address");
+	check(spawn_hello(USER_KEEPS_REGISTERS) == 0, "a system call keeps registers and flags");
 }
 
 static void test_hyper(void)

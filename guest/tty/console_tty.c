@@ -62,7 +62,7 @@ void tty_init(void)
 	pty_init();
 }
 
-void tty_take_console_input(void)
+void tty_take_console(void)
 {
 	serial_on_input(received);
 }

@@ -42,7 +42,8 @@ static bool grow(struct text *text, size_t needed)
 
 void text_add(struct text *text, const void *bytes, size_t length)
 {
-	if (text->error || (text->length + length > text->room && !grow(text, text->length + length)))
+	if (text->error ||
+	    (text->length + length > text->room && !grow(text, text->length + length)))
 		return;
 	memcpy(text->at + text->length, bytes, length);
 	text->length += length;

@@ -3,6 +3,7 @@
  * Names of sockets: nodes of the file system, and the abstract ones, which start with a NUL and are gone
  * with their socket.
  */
+#include "guest/fs/files.h"
 #include "guest/fs/names.h"
 #include "guest/fs/socket.h"
 #include "guest/lib/print.h"

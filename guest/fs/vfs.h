@@ -136,6 +136,8 @@ struct file_operations {
 	int (*map)(struct file *file, struct vm_area *area);
 	int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: the usual */
 	int (*open)(struct inode *inode, struct file *file);
+	/* fsync(), in place of writing the inode's pages and its sync(). NULL: those. */
+	int (*sync)(struct file *file);
 	/* Each close() of a descriptor, for e.g. POSIX locks and write errors. */
 	int (*flush)(struct file *file);
 	void (*release)(struct file *file); /* the last reference is gone */

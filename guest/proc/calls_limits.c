@@ -4,18 +4,14 @@
  */
 #include <stddef.h>
 
+#include "guest/fs/files.h"
 #include "guest/mm/page.h"
 #include "guest/mm/user.h"
-#include "guest/fs/files.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 
 #define NS_PER_S 1000000000
-
-int64_t sys_getrlimit(unsigned kind, uint64_t limit_gva);
-int64_t sys_setrlimit(unsigned kind, uint64_t limit_gva);
-int64_t sys_prlimit64(int pid, unsigned kind, uint64_t new_gva, uint64_t old_gva);
-int64_t sys_sysinfo(uint64_t info_gva);
 
 static int set_limit(struct process *process, unsigned kind, const struct limit *limit)
 {
@@ -90,7 +86,7 @@ static uint16_t count_threads(void)
 	const uint64_t flags = spin_lock(&process_lock);
 	unsigned count = 0;
 
-	list_for_each (link, &process_all)
+	list_for_each(link, &process_all)
 		count += container_of(link, struct process, in_all)->thread_count;
 	spin_unlock(&process_lock, flags);
 	return (uint16_t)count;

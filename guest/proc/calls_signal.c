@@ -8,27 +8,13 @@
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 
 #define SIGSET_BYTES 8
 #define STACK_MIN_BYTES 2048
 #define NS_PER_S 1000000000
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
-
-int64_t sys_kill(int pid, int number);
-int64_t sys_tkill(int tid, int number);
-int64_t sys_tgkill(int pid, int tid, int number);
-int64_t sys_rt_sigqueueinfo(int pid, int number, uint64_t info_gva);
-int64_t sys_rt_tgsigqueueinfo(int pid, int tid, int number, uint64_t info_gva);
-int64_t sys_rt_sigaction(int number, uint64_t new_gva, uint64_t old_gva, uint64_t set_bytes);
-int64_t sys_rt_sigprocmask(int how, uint64_t new_gva, uint64_t old_gva, uint64_t set_bytes);
-int64_t sys_rt_sigpending(uint64_t set_gva, uint64_t set_bytes);
-int64_t sys_rt_sigsuspend(uint64_t set_gva, uint64_t set_bytes);
-int64_t sys_rt_sigtimedwait(uint64_t set_gva, uint64_t info_gva, uint64_t timeout_gva,
-			    uint64_t set_bytes);
-int64_t sys_rt_sigreturn(void);
-int64_t sys_sigaltstack(uint64_t new_gva, uint64_t old_gva);
-int64_t sys_pause(void);
 
 static struct signal_info info_of_sender(int number, int code)
 {
@@ -73,7 +59,8 @@ static int64_t send_by_id(int pid, const struct signal_info *info)
 	const uint64_t flags = spin_lock(&process_lock);
 	int64_t result = -ESRCH;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		struct process *process = container_of(link, struct process, in_all);
 		int error;
 
@@ -172,17 +159,16 @@ static void set_action(struct process *process, int number, const struct user_ac
 {
 	const uint64_t flags = spin_lock(&process_lock);
 
-	process->actions[number - 1] =
-		(struct signal_action){.handler_gva = action->handler_gva,
-				       .flags = action->flags,
-				       .restorer_gva = action->restorer_gva,
-				       .mask = action->mask & ~SIGNALS_NEVER_BLOCKED};
+	process->actions[number - 1] = (struct signal_action){.handler_gva = action->handler_gva,
+							      .flags = action->flags,
+							      .restorer_gva = action->restorer_gva,
+							      .mask = action->mask &
+								      ~SIGNALS_NEVER_BLOCKED};
 	if (signal_is_ignored(process, number)) {
 		signal_discard(&process->signals, SIGNAL_BIT(number), process);
-		list_for_each (link, &process->threads)
-			signal_discard(
-				&container_of(link, struct task, in_process)->signals.queue,
-				SIGNAL_BIT(number), process);
+		list_for_each(link, &process->threads)
+			signal_discard(&container_of(link, struct task, in_process)->signals.queue,
+				       SIGNAL_BIT(number), process);
 	}
 	spin_unlock(&process_lock, flags);
 }
@@ -335,9 +321,9 @@ int64_t sys_sigaltstack(uint64_t new_gva, uint64_t old_gva)
 	const bool on_stack = signal_is_on_stack(task_this()->frame->rsp);
 	const struct user_stack old = {.at_gva = signals->stack_gva,
 				       .flags = signals->stack_flags |
-						(!signals->stack_bytes ? SS_DISABLE :
-						 on_stack	       ? SS_ONSTACK :
-									 0),
+						(!signals->stack_bytes ? SS_DISABLE
+						 : on_stack	       ? SS_ONSTACK
+								       : 0),
 				       .bytes = signals->stack_bytes};
 	struct user_stack stack;
 

@@ -13,18 +13,10 @@
 #include "guest/mm/space.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 
 #define NAME_BYTES 65
 #define RELEASE "6.1.0-vitrine" /* the interface that programs may expect */
-
-int64_t sys_uname(uint64_t name_gva);
-int64_t sys_sethostname(uint64_t name_gva, int length);
-int64_t sys_setdomainname(uint64_t name_gva, int length);
-int64_t sys_reboot(uint32_t magic, uint32_t magic_too, uint32_t command, uint64_t argument_gva);
-int64_t sys_personality(uint32_t personality);
-int64_t sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
-int64_t sys_arch_prctl(int code, uint64_t address);
-int64_t sys_set_tid_address(uint64_t tid_gva);
 
 struct system_name { /* struct utsname */
 	char system[NAME_BYTES], node[NAME_BYTES], release[NAME_BYTES], version[NAME_BYTES],
@@ -90,8 +82,7 @@ int64_t sys_reboot(uint32_t magic, uint32_t magic_too, uint32_t command, uint64_
 	(void)argument_gva;
 	if (!process_is_root())
 		return -EPERM;
-	if (magic != MAGIC ||
-	    (magic_too != MAGIC2 && magic_too != MAGIC2A && magic_too != MAGIC2B))
+	if (magic != MAGIC || (magic_too != MAGIC2 && magic_too != MAGIC2A && magic_too != MAGIC2B))
 		return -EINVAL;
 	switch (command) {
 	case RESTART:

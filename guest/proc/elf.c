@@ -77,8 +77,7 @@ static bool segment_fits(const struct elf_segment *s, uint64_t base_gva, uint64_
 {
 	return s->filesz <= s->memsz && s->offset <= file_bytes &&
 	       s->filesz <= file_bytes - s->offset && s->vaddr < USER_END - base_gva &&
-	       s->vaddr + base_gva >= LOWEST_GVA &&
-	       s->memsz <= USER_END - base_gva - s->vaddr &&
+	       s->vaddr + base_gva >= LOWEST_GVA && s->memsz <= USER_END - base_gva - s->vaddr &&
 	       s->vaddr % PAGE_BYTES == s->offset % PAGE_BYTES && !(s->align & (s->align - 1));
 }
 

@@ -36,8 +36,8 @@ static const char *area_at(struct space *space, uint64_t gva)
 		const struct vm_area *area = container_of(node, struct vm_area, by_address);
 
 		if (gva >= area->start_gva && gva < area->end_gva)
-			name = area->label			? area->label
-			       : area->file			? "a mapped file"
+			name = area->label		       ? area->label
+			       : area->file		       ? "a mapped file"
 			       : area->protection & PROT_WRITE ? "anonymous memory"
 							       : "read-only memory";
 	}

@@ -22,6 +22,7 @@
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
+#include "guest/syscall/calls.h"
 
 #define ADDR_NO_RANDOMIZE 0x40000
 #define SCRIPT_LINE_BYTES 256
@@ -65,10 +66,6 @@ struct exec {
 	bool secure;
 	uint64_t rsp;
 };
-
-int64_t sys_execve(uint64_t name_gva, uint64_t arguments_gva, uint64_t environment_gva);
-int64_t sys_execveat(int directory, uint64_t name_gva, uint64_t arguments_gva,
-		     uint64_t environment_gva, int flags);
 
 /* It need not be readable. */
 static int open_program(int directory, const char *name, unsigned path_flags, struct file **file)
@@ -164,11 +161,10 @@ static int gather_strings(struct exec *exec)
 	const unsigned skip = strings->argument_count > 0; /* a script's own name */
 	int error;
 
-	error = source->arguments
-			? exec_strings_add_vector(strings, source->arguments, skip,
-						  &strings->argument_count)
-			: exec_strings_add_user_vector(strings, source->arguments_gva, skip,
-						       &strings->argument_count);
+	error = source->arguments ? exec_strings_add_vector(strings, source->arguments, skip,
+							    &strings->argument_count)
+				  : exec_strings_add_user_vector(strings, source->arguments_gva,
+								 skip, &strings->argument_count);
 	if (!error && !strings->argument_count) { /* programs count on a name */
 		error = exec_strings_add(strings, "");
 		strings->argument_count = 1;
@@ -205,8 +201,8 @@ static void choose_credentials(struct exec *exec)
 
 static bool is_randomized(const struct exec *exec)
 {
-	return exec->secure || (!(process_this()->personality & ADDR_NO_RANDOMIZE) &&
-				!machine_has_word("noaslr"));
+	return exec->secure ||
+	       (!(process_this()->personality & ADDR_NO_RANDOMIZE) && !machine_has_word("noaslr"));
 }
 
 /* A distance of less than so many pages, a power of two. */
@@ -222,8 +218,8 @@ static uint64_t random_distance(uint64_t pages, bool randomized)
 static int build_space(struct exec *exec)
 {
 	const bool randomized = is_randomized(exec);
-	const uint64_t top =
-		USER_END - PAGE_BYTES - random_distance(STACK_RANDOM_PAGES, randomized);
+	const uint64_t top = USER_END - PAGE_BYTES -
+			     random_distance(STACK_RANDOM_PAGES, randomized);
 	uint64_t gap = process_this()->limits[RLIMIT_STACK].soft;
 	struct space *space = exec->space = space_create();
 	int error;
@@ -240,9 +236,9 @@ static int build_space(struct exec *exec)
 			 PIE_BASE + random_distance(PIE_RANDOM_PAGES, randomized), &exec->program);
 	if (error)
 		return error;
-	space->brk_start_gva = space->brk_gva =
-		((exec->program.end_gva + PAGE_BYTES - 1) & -(uint64_t)PAGE_BYTES) +
-		random_distance(BRK_RANDOM_PAGES, randomized);
+	space->brk_start_gva = space->brk_gva = ((exec->program.end_gva + PAGE_BYTES - 1) &
+						 -(uint64_t)PAGE_BYTES) +
+						random_distance(BRK_RANDOM_PAGES, randomized);
 	return exec_stack_build(space, top, &exec->strings, &exec->program, &exec->credentials,
 				exec->secure, &exec->rsp);
 }
@@ -306,8 +302,8 @@ static void reset_signals(struct process *process)
 
 		if (handler == SIG_DFL && !process->actions[i].flags)
 			continue;
-		process->actions[i] =
-			(struct signal_action){.handler_gva = handler == SIG_IGN ? SIG_IGN : SIG_DFL};
+		process->actions[i] = (struct signal_action){
+			.handler_gva = handler == SIG_IGN ? SIG_IGN : SIG_DFL};
 	}
 	signals->stack_bytes = 0;
 	signals->stack_flags = 0;
@@ -420,8 +416,7 @@ static int64_t exec_for_user(int directory, uint64_t name_gva, unsigned path_fla
 			     const struct exec_source *source)
 {
 	struct page *page = page_alloc(0, 0);
-	struct exec exec = {
-		.directory = directory, .path_flags = path_flags, .source = source};
+	struct exec exec = {.directory = directory, .path_flags = path_flags, .source = source};
 	int64_t result;
 
 	if (!page)

@@ -10,8 +10,8 @@
 #include "guest/proc/exec_stack.h"
 
 #include "guest/arch/insn.h"
-#include "guest/lib/errno.h"
 #include "guest/fs/random.h"
+#include "guest/lib/errno.h"
 #include "guest/lib/string.h"
 #include "guest/mm/space.h"
 #include "guest/proc/elf.h"
@@ -138,8 +138,8 @@ int exec_stack_build(struct space *space, uint64_t top_gva, const struct exec_st
 		     bool secure, uint64_t *rsp)
 {
 	const uint64_t strings_gva = top_gva - sizeof(uint64_t) - strings->used;
-	const uint64_t platform_gva =
-		(strings_gva - sizeof(struct platform)) & -(uint64_t)STACK_ALIGN;
+	const uint64_t platform_gva = (strings_gva - sizeof(struct platform)) &
+				      -(uint64_t)STACK_ALIGN;
 	const uint64_t environment_gva = strings_gva + strings->environment_start;
 	struct platform platform = {.name = "x86_64"};
 	struct writer writer = {.space = space};

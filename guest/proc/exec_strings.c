@@ -71,10 +71,10 @@ static int add_user(struct exec_strings *strings, uint64_t gva)
 {
 	for (;;) {
 		const size_t room = size_of(strings) - strings->used;
-		const int64_t length =
-			room ? user_read_string(strings->at + strings->used, gva,
-						room < STRING_MAX ? room : STRING_MAX)
-			     : -ENAMETOOLONG;
+		const int64_t length = room ? user_read_string(strings->at + strings->used, gva,
+							       room < STRING_MAX ? room
+										 : STRING_MAX)
+					    : -ENAMETOOLONG;
 		int error;
 
 		if (length >= 0) {
@@ -111,9 +111,9 @@ int exec_strings_add_vector(struct exec_strings *strings, char *const *vector, u
 static unsigned read_pointers(uint64_t gva, uint64_t pointer[POINTERS_AT_ONCE])
 {
 	const uint64_t to_page_end = (PAGE_BYTES - gva % PAGE_BYTES) / sizeof(*pointer);
-	const unsigned count = to_page_end == 0			     ? 1
+	const unsigned count = to_page_end == 0			? 1
 			       : to_page_end < POINTERS_AT_ONCE ? (unsigned)to_page_end
-								     : POINTERS_AT_ONCE;
+								: POINTERS_AT_ONCE;
 
 	return user_read(pointer, gva, count * sizeof(*pointer)) ? 0 : count;
 }

@@ -16,6 +16,7 @@
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 #include "guest/tty/tty.h"
 
@@ -24,12 +25,10 @@
 #define STATUS_CORE 0x80
 #define SHELL_SIGNALED 128
 
-int64_t sys_exit(int code);
-int64_t sys_exit_group(int code);
-
 void process_interrupt_threads(struct process *process, const struct task *keep)
 {
-	list_for_each (link, &process->threads) {
+	list_for_each(link, &process->threads)
+	{
 		struct task *task = container_of(link, struct task, in_process);
 
 		if (task != keep)
@@ -46,7 +45,7 @@ void process_begin_exit(struct process *process, int32_t status)
 	process_interrupt_threads(process, task_this());
 	if (task_this()->process == process)
 		signal_recalculate(task_this());
-	list_for_each (link, &process->children) /* it may wait for one of them in vfork() */
+	list_for_each(link, &process->children) /* it may wait for one of them in vfork() */
 		waitq_wake(&container_of(link, struct process, sibling)->vforked);
 }
 
@@ -63,8 +62,8 @@ void process_report_to_parent(struct process *process, int code, int status)
 					 .user_ticks = (int64_t)(usage.user_ns / 10000000),
 					 .system_ticks = (int64_t)(usage.system_ns / 10000000)};
 
-	if (info.number && (code < CLD_STOPPED ||
-			    !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
+	if (info.number &&
+	    (code < CLD_STOPPED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
 		signal_send_locked(parent, NULL, &info);
 	waitq_wake(&parent->child_changed);
 }
@@ -85,9 +84,9 @@ static void report_end(struct process *process)
 	const int number = status & STATUS_SIGNAL;
 
 	process_report_to_parent(process,
-				 !number		? CLD_EXITED :
-				 status & STATUS_CORE ? CLD_DUMPED :
-							CLD_KILLED,
+				 !number		? CLD_EXITED
+				 : status & STATUS_CORE ? CLD_DUMPED
+							: CLD_KILLED,
 				 number ? number : status >> 8);
 }
 
@@ -95,7 +94,8 @@ static void give_children_away(struct process *process)
 {
 	struct process *reaper = find_reaper(process);
 
-	list_for_each_safe (link, &process->children) {
+	list_for_each_safe(link, &process->children)
+	{
 		struct process *child = container_of(link, struct process, sibling);
 
 		list_remove(&child->sibling);

@@ -12,6 +12,7 @@
 #include "guest/mm/space.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 
 enum clone_flag {
 	CLONE_EXIT_SIGNAL = 0xff,
@@ -37,11 +38,6 @@ struct clone {
 	uint64_t flags, stack_gva, parent_tid_gva, child_tid_gva, tls;
 };
 
-int64_t sys_fork(void);
-int64_t sys_vfork(void);
-int64_t sys_clone(uint64_t flags, uint64_t stack_gva, uint64_t parent_tid_gva,
-		  uint64_t child_tid_gva, uint64_t tls);
-
 static int check_flags(uint64_t flags)
 {
 	if (flags & CLONE_NAMESPACES)
@@ -60,7 +56,8 @@ static bool is_within_limits(const struct process *process)
 	const uint64_t flags = spin_lock(&process_lock);
 	uint64_t all = 0, mine = 0;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *other = container_of(link, struct process, in_all);
 
 		all += other->thread_count;

@@ -5,16 +5,12 @@
 #include <stddef.h>
 
 #include "guest/proc/process.h"
-
-int64_t sys_setpgid(int pid, int group);
-int64_t sys_getpgid(int pid);
-int64_t sys_getpgrp(void);
-int64_t sys_setsid(void);
-int64_t sys_getsid(int pid);
+#include "guest/syscall/calls.h"
 
 bool process_group_is_orphaned(int32_t group, const struct process *ignored)
 {
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *process = container_of(link, struct process, in_all);
 		const struct process *parent = process->parent;
 
@@ -28,7 +24,8 @@ bool process_group_is_orphaned(int32_t group, const struct process *ignored)
 
 static bool has_stopped(int32_t group)
 {
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *process = container_of(link, struct process, in_all);
 
 		if (process->group == group && process->state == PROCESS_STOPPED)
@@ -53,7 +50,8 @@ static struct process *find_locked(int32_t pid)
 {
 	if (!pid)
 		return process_this();
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		struct process *process = container_of(link, struct process, in_all);
 
 		if (process->pid == pid)
@@ -64,7 +62,8 @@ static struct process *find_locked(int32_t pid)
 
 static bool session_has_group(int32_t session, int32_t group)
 {
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *process = container_of(link, struct process, in_all);
 
 		if (process->group == group && process->session == session)

@@ -55,7 +55,8 @@ struct process *process_find(int32_t pid)
 	const uint64_t flags = spin_lock(&process_lock);
 	struct process *found = NULL;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		struct process *process = container_of(link, struct process, in_all);
 
 		if (process->pid == pid) {
@@ -72,7 +73,8 @@ bool process_id_is_used(int32_t id)
 	const uint64_t flags = spin_lock(&process_lock);
 	bool used = false;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *process = container_of(link, struct process, in_all);
 
 		used = used || process->pid == id || process->group == id || process->session == id;
@@ -169,7 +171,8 @@ struct usage process_usage(const struct process *process)
 {
 	struct usage usage = process->ended;
 
-	list_for_each (link, &process->threads) {
+	list_for_each(link, &process->threads)
+	{
 		const struct task *task = container_of(link, struct task, in_process);
 
 		usage_add(&usage, &(struct usage){

@@ -95,7 +95,7 @@ struct process {
 
 	struct signal_action actions[SIGNAL_MAX]; /* of signal n at n - 1 */
 	struct signal_queue signals;
-	int32_t exit_status; /* as wait4() gives it; of a process that ends */
+	int32_t exit_status;			   /* as wait4() gives it; of a process that ends */
 	int32_t exit_signal;			   /* that the parent gets; SIGCHLD */
 	bool exiting;				   /* exit_group(): all threads are to end */
 	struct task *execer;			   /* whose exec waits for the others to end */
@@ -106,10 +106,10 @@ struct process {
 	bool no_new_privileges, is_subreaper;	   /* prctl() */
 	int32_t parent_death_signal;		   /* prctl() */
 	uint32_t personality;
-	struct waitq child_changed;		   /* parents sleep here in wait4() */
-	struct waitq signal_arrived;		   /* sigtimedwait() and signalfd sleep here */
-	struct waitq threads_ended;		   /* exec sleeps here */
-	struct waitq vforked;			   /* the parent of a vfork() sleeps here */
+	struct waitq child_changed;  /* parents sleep here in wait4() */
+	struct waitq signal_arrived; /* sigtimedwait() and signalfd sleep here */
+	struct waitq threads_ended;  /* exec sleeps here */
+	struct waitq vforked;	     /* the parent of a vfork() sleeps here */
 	bool vfork_done;
 
 	struct timer alarm; /* setitimer(ITIMER_REAL) */

@@ -83,9 +83,8 @@ void signal_discard(struct signal_queue *queue, signal_set set, struct process *
 static void discard_everywhere(struct process *process, signal_set set)
 {
 	signal_discard(&process->signals, set, process);
-	list_for_each (link, &process->threads)
-		signal_discard(&container_of(link, struct task, in_process)->signals.queue, set,
-			       process);
+	list_for_each(link, &process->threads) signal_discard(
+		&container_of(link, struct task, in_process)->signals.queue, set, process);
 }
 
 /* Without memory, or above the limit, only that there is a signal is kept; one whose sender must know
@@ -131,14 +130,15 @@ static void prepare_job_control(struct process *process, int number)
 		process->continue_unreported = true;
 		process_report_to_parent(process, CLD_CONTINUED, SIGCONT);
 	}
-	list_for_each (link, &process->threads)
+	list_for_each(link, &process->threads)
 		task_wake_from(container_of(link, struct task, in_process), 1u << TASK_STOPPED);
 }
 
 /* The thread that takes a signal of the process: the first that doesn't block it; NULL: all do. */
 static struct task *choose_thread(struct process *process, int number)
 {
-	list_for_each (link, &process->threads) {
+	list_for_each(link, &process->threads)
+	{
 		struct task *task = container_of(link, struct task, in_process);
 
 		if (!(task->signals.blocked & SIGNAL_BIT(number)))
@@ -193,7 +193,8 @@ int signal_send_group_locked(int32_t group, const struct signal_info *info)
 {
 	int result = -ESRCH;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		struct process *process = container_of(link, struct process, in_all);
 
 		if (process->group == group) {
@@ -327,7 +328,8 @@ static void pass_on(struct process *process, signal_set newly_blocked)
 {
 	if (process->thread_count < 2 || !(process->signals.set & newly_blocked))
 		return;
-	list_for_each (link, &process->threads) {
+	list_for_each(link, &process->threads)
+	{
 		struct task *task = container_of(link, struct task, in_process);
 
 		if (process->signals.set & newly_blocked & ~task->signals.blocked)

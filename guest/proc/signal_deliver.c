@@ -89,8 +89,8 @@ static enum outcome next_action(struct signal_info *info, struct signal_action *
 
 static bool wants_restart(const struct trap_frame *frame)
 {
-	return frame->error != NO_RESTART && (frame->rax == (uint64_t)-ERESTART ||
-					      frame->rax == (uint64_t)-ERESTART_NO_HANDLER);
+	return frame->error != NO_RESTART &&
+	       (frame->rax == (uint64_t)-ERESTART || frame->rax == (uint64_t)-ERESTART_NO_HANDLER);
 }
 
 static void restart_call(struct trap_frame *frame)

@@ -17,8 +17,8 @@
 
 #define RED_ZONE_BYTES 128 /* psABI 3.2.2 */
 #define FPU_ALIGN 64
-#define FLAGS_OF_USER 0x240dd5 /* ID AC OF DF TF SF ZF AF PF CF */
-#define FLAGS_ALWAYS 0x202     /* IF, and the bit that is always set */
+#define FLAGS_OF_USER 0x240dd5	     /* ID AC OF DF TF SF ZF AF PF CF */
+#define FLAGS_ALWAYS 0x202	     /* IF, and the bit that is always set */
 #define FLAGS_OFF_IN_HANDLER 0x10500 /* RF DF TF */
 #define CONTEXT_HAS_SS 6	     /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
 
@@ -141,8 +141,8 @@ static struct user_stack describe_stack(uint64_t rsp)
 bool signal_frame_push(struct trap_frame *frame, const struct signal_action *action,
 		       const struct signal_info *info, signal_set mask)
 {
-	const uint64_t fpu_gva =
-		(handler_stack(frame, action) - sizeof(struct fpu_state)) & -(uint64_t)FPU_ALIGN;
+	const uint64_t fpu_gva = (handler_stack(frame, action) - sizeof(struct fpu_state)) &
+				 -(uint64_t)FPU_ALIGN;
 	/* rsp + 8 is a multiple of 16, as behind a call */
 	const uint64_t at = ((fpu_gva - sizeof(struct signal_frame)) & -16ull) - 8;
 	struct signal_frame on_stack = {.restorer_gva = action->restorer_gva,

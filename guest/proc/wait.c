@@ -6,6 +6,7 @@
 
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 
 enum wait_option {
 	WNOHANG = 1,
@@ -42,10 +43,6 @@ struct user_usage { /* struct rusage */
 		faults_major, unused_too[6], switches_voluntary, switches_involuntary;
 };
 _Static_assert(sizeof(struct user_usage) == 144, "struct rusage");
-
-int64_t sys_wait4(int pid, uint64_t status_gva, int options, uint64_t usage_gva);
-int64_t sys_waitid(int kind, int id, uint64_t info_gva, int options, uint64_t usage_gva);
-int64_t sys_getrusage(int who, uint64_t usage_gva);
 
 int usage_write(uint64_t gva, const struct usage *usage)
 {
@@ -117,7 +114,8 @@ static bool look(const struct wait_request *request, struct wait_result *result)
 	const uint64_t flags = spin_lock(&process_lock);
 	bool any = false;
 
-	list_for_each (link, &process_this()->children) {
+	list_for_each(link, &process_this()->children)
+	{
 		struct process *child = container_of(link, struct process, sibling);
 
 		if (!is_wanted(child, request))
@@ -197,8 +195,8 @@ int64_t sys_waitid(int kind, int id, uint64_t info_gva, int options, uint64_t us
 
 	if (kind < P_ALL || kind > P_PGID || (kind == P_PID && id <= 0) ||
 	    (kind == P_PGID && id < 0) || !(options & (WEXITED | WUNTRACED | WCONTINUED)) ||
-	    (options & ~(WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL |
-			 WCLONE)))
+	    (options &
+	     ~(WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE)))
 		return -EINVAL;
 	error = wait_for_child(&request, &result);
 	if (error)

@@ -29,6 +29,8 @@ struct tty;
 struct tty_driver {
 	/* Takes bytes as they are, up to count: how many. With tty->lock held, from any context. */
 	size_t (*output)(struct tty *tty, const char *bytes, size_t count);
+	/* How many it would take now; NULL: always enough. */
+	size_t (*room)(struct tty *tty);
 	/* Room was made in the input queue, with no lock held. NULL: nobody waits for it. */
 	void (*input_taken)(struct tty *tty);
 };
@@ -47,10 +49,11 @@ struct tty {
 	struct termios termios;
 	struct window_size window;
 
-	uint16_t *input;	   /* ring of TTY_INPUT_MAX bytes with marks; positions count on for ever */
-	uint32_t head, line, tail; /* next to fill; start of the line being typed; next to be read */
-	bool literal_next;	   /* VLNEXT was typed */
-	bool output_stopped;	   /* VSTOP was typed, or TCOOFF */
+	uint16_t *input; /* ring of TTY_INPUT_MAX bytes with marks; positions count on for ever */
+	uint32_t head, line,
+		tail;	     /* next to fill; start of the line being typed; next to be read */
+	bool literal_next;   /* VLNEXT was typed */
+	bool output_stopped; /* VSTOP was typed, or TCOOFF */
 	bool hung_up;
 	unsigned column, line_column; /* of the cursor; and where the line being typed began */
 	struct waitq readable, writable;
@@ -89,8 +92,14 @@ void tty_signal(struct tty *tty, int number);
 /* SIGHUP and SIGCONT to the session, whose terminal it no longer is. */
 void tty_hang_up_session(struct tty *tty);
 
+/* For procfs: dev_t, and the foreground group. */
+uint64_t tty_number(const struct tty *tty);
+int32_t tty_foreground_group(const struct tty *tty);
+
 /* At boot: /dev/console, /dev/tty, /dev/ttyS0 (console_tty.c), and /dev/ptmx (pty.c). */
 void tty_init(void);
+/* From now on what comes over the line is the terminal's, not the prompt's. */
+void tty_take_console(void);
 void pty_init(void);
 
 #endif

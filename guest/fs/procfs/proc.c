@@ -207,11 +207,12 @@ static int read_dir(struct file *file, struct dir_sink *sink)
 	if (file->position < KEYS_FROM && !list_table(file, node->entry->children, sink))
 		return 0;
 	while (node->entry->next && node->entry->next(&node->subject, &key, name, sizeof(name))) {
-		const uint32_t type = node->entry->find == proc_find_fd	    ? S_IFLNK
+		const uint32_t type = node->entry->find == proc_find_fd	      ? S_IFLNK
 				      : node->entry->find == proc_find_fdinfo ? S_IFREG
 									      : S_IFDIR;
 
-		if (!sink->add(sink, name, strlen(name), number + key + 1, type, KEYS_FROM + key + 1))
+		if (!sink->add(sink, name, strlen(name), number + key + 1, type,
+			       KEYS_FROM + key + 1))
 			break;
 		key++;
 	}

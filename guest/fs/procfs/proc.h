@@ -47,7 +47,7 @@ struct proc_node {
 };
 
 /* The tables. */
-extern const struct proc_entry proc_root_entry;	   /* /proc */
+extern const struct proc_entry proc_root_entry;	    /* /proc */
 extern const struct proc_entry proc_system_table[]; /* files of /proc itself */
 extern const struct proc_entry proc_process_entry;  /* /proc/PID */
 extern const struct proc_entry proc_thread_entry;   /* /proc/PID/task/TID */
@@ -62,7 +62,7 @@ int64_t proc_number(const char *name, size_t length);
 struct space *proc_space(const struct proc_subject *subject);
 /* The smallest process ID >= pid; -1: there is none. */
 int32_t proc_next_pid(int32_t pid);
-#define PROC_TICK_NS 10000000ull /* times are in 1/100 s */
+#define PROC_TICK_NS 10000000ul /* times are in 1/100 s */
 
 /* --- functions of the tables (process_*.c, mounts.c) */
 bool proc_next_thread(const struct proc_subject *subject, uint64_t *key, char *name, size_t size);

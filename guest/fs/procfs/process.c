@@ -32,7 +32,8 @@ int32_t proc_next_pid(int32_t pid)
 	const uint64_t flags = spin_lock(&process_lock);
 	int32_t best = -1;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *process = container_of(link, struct process, in_all);
 
 		if (process->pid >= pid && process->pid && (best < 0 || process->pid < best))

@@ -16,7 +16,8 @@ static int32_t next_tid(const struct process *process, int32_t tid)
 	const uint64_t flags = spin_lock(&process_lock);
 	int32_t best = -1;
 
-	list_for_each (link, &process->threads) {
+	list_for_each(link, &process->threads)
+	{
 		const struct task *task = container_of(link, struct task, in_process);
 
 		if (task->tid >= tid && (best < 0 || task->tid < best))
@@ -43,7 +44,8 @@ const struct proc_entry *proc_find_thread(const struct proc_subject *subject, co
 	const int64_t number = proc_number(name, length);
 
 	*key = number;
-	return number >= 0 && next_tid(subject->process, number) == number ? &proc_thread_entry : NULL;
+	return number >= 0 && next_tid(subject->process, number) == number ? &proc_thread_entry
+									   : NULL;
 }
 
 /* --- fd/ and fdinfo/ */
@@ -248,21 +250,21 @@ static int path_follow(int error, const struct path *path, struct mount **mount,
 	return error;
 }
 
-#define DEFINE_PATH_LINK(name, get)                                                                \
-	int64_t proc_link_##name(const struct proc_subject *subject, char *to, size_t size)        \
-	{                                                                                          \
-		struct path path;                                                                  \
-		const int error = get;                                                             \
-                                                                                                   \
-		return path_link(error, &path, to, size);                                          \
-	}                                                                                          \
-	int proc_follow_##name(const struct proc_subject *subject, struct mount **mount,           \
-			       struct dentry **dentry)                                             \
-	{                                                                                          \
-		struct path path;                                                                  \
-		const int error = get;                                                             \
-                                                                                                   \
-		return path_follow(error, &path, mount, dentry);                                   \
+#define DEFINE_PATH_LINK(name, get)                                                         \
+	int64_t proc_link_##name(const struct proc_subject *subject, char *to, size_t size) \
+	{                                                                                   \
+		struct path path;                                                           \
+		const int error = get;                                                      \
+                                                                                            \
+		return path_link(error, &path, to, size);                                   \
+	}                                                                                   \
+	int proc_follow_##name(const struct proc_subject *subject, struct mount **mount,    \
+			       struct dentry **dentry)                                      \
+	{                                                                                   \
+		struct path path;                                                           \
+		const int error = get;                                                      \
+                                                                                            \
+		return path_follow(error, &path, mount, dentry);                            \
 	}
 
 DEFINE_PATH_LINK(cwd, get_place(subject, false, &path))

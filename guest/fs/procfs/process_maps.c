@@ -84,12 +84,12 @@ static void show_area(const struct vm_area *area, char *buffer, struct text *tex
 	const uint64_t device = inode ? inode->super->device : 0;
 	const size_t start = text->length;
 
-	text_print(text, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", area->start_gva,
-		   area->end_gva, area->protection & PROT_READ ? 'r' : '-',
-		   area->protection & PROT_WRITE ? 'w' : '-',
-		   area->protection & PROT_EXEC ? 'x' : '-', area->flags & MAP_SHARED ? 's' : 'p',
-		   inode ? area->first_index * PAGE_BYTES : 0, (unsigned)(device >> 8 & 0xfff),
-		   (unsigned)((device & 0xff) | (device >> 12 & 0xfff00)), inode ? inode->number : 0);
+	text_print(
+		text, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", area->start_gva, area->end_gva,
+		area->protection & PROT_READ ? 'r' : '-', area->protection & PROT_WRITE ? 'w' : '-',
+		area->protection & PROT_EXEC ? 'x' : '-', area->flags & MAP_SHARED ? 's' : 'p',
+		inode ? area->first_index * PAGE_BYTES : 0, (unsigned)(device >> 8 & 0xfff),
+		(unsigned)((device & 0xff) | (device >> 12 & 0xfff00)), inode ? inode->number : 0);
 	show_name(area, start, buffer, text);
 }
 

@@ -9,6 +9,7 @@
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
+#include "guest/tty/tty.h"
 
 #define PRIORITY_OF_NICE_0 20
 #define SIG_IGN_GVA 1
@@ -118,7 +119,7 @@ static void read_state(struct state *s, const struct proc_subject *subject)
 	*s = (struct state){.threads = process->thread_count};
 	if (subject->task->tid == process->pid) {
 		s->used = process->ended;
-		list_for_each (link, &process->threads)
+		list_for_each(link, &process->threads)
 			add_task(&s->used, container_of(link, struct task, in_process));
 	} else {
 		add_task(&s->used, subject->task);

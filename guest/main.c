@@ -15,7 +15,7 @@
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
-#include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 #include "guest/mm/paging.h"
 #include "guest/proc/user_program.h"
 #include "guest/prompt/faults.h"
@@ -46,7 +46,7 @@ static void add_free_ram(uint64_t start, uint64_t end, unsigned i)
 			return;
 		start = taken->end;
 	}
-	frame_add_range(start, end);
+	page_add_range(start, end);
 }
 
 static void memory_init(void)
@@ -59,6 +59,7 @@ static void memory_init(void)
 				       machine.ram[i].end - machine.ram[i].start))
 			panic("RAM at %#lx is beyond what this kernel can map",
 			      machine.ram[i].start);
+	page_init();
 }
 
 /* What the command line asks for, once all is up. */

@@ -125,5 +125,8 @@ struct task *switch_to(struct task *previous, struct task *next)
 
 void switch_to_user(void)
 {
-	trap_return_to(stack_frame((uint64_t)stack_base_this()));
+	const uint64_t stack = (uint64_t)stack_base_this();
+
+	cpu_set_kernel_stack(cpu_this(), stack_top(stack)); /* it may have begun as a kernel thread */
+	trap_return_to(stack_frame(stack));
 }

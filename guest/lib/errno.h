@@ -72,7 +72,8 @@ enum error_number {
 	EINPROGRESS = 115,
 
 	/* Inside the kernel only: a signal ended a system call's wait; see proc/signal.h. */
-	ERESTART = 512
+	ERESTART = 512,
+	ERESTART_NO_HANDLER = 514 /* the same, but not after a handler, SA_RESTART or not */
 };
 
 #endif

@@ -104,6 +104,8 @@ static void begin(void)
 		cpu_halt();
 	lapic_stop_others();
 	console_take_over();
+	log_take_over();
+	print_console_level = LOG_DEBUG;
 }
 
 static _Noreturn void end(void)

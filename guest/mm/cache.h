@@ -10,6 +10,7 @@
 
 #include "guest/arch/spinlock.h"
 #include "guest/lib/list.h"
+#include "guest/lib/radix.h"
 #include "guest/mm/page.h"
 
 struct inode;
@@ -30,10 +31,11 @@ struct page_cache {
 	const struct cache_operations *operations;
 	struct inode *inode; /* whose it is */
 	struct spinlock lock;
-	void *tree; /* radix tree of pages; cache.c */
+	struct radix pages;
 	uint64_t page_count, dirty_count;
-	struct list areas;  /* struct vm_area that map it, guarded by lock */
-	struct list dirty;  /* in the list of caches that have dirty pages */
+	struct list areas; /* struct vm_area that map it, guarded by lock */
+	struct list dirty; /* in the list of caches that have dirty pages */
+	uint64_t dirty_since_ns;
 	uint64_t read_next; /* index that a sequential reader would read next; for read-ahead */
 	unsigned read_window;
 	int write_error; /* of a write-back nobody waited for; fsync() reports it once */
@@ -52,6 +54,12 @@ struct page *cache_for_write(struct page_cache *cache, uint64_t index, bool whol
 /* The page at index if it is there, referenced. */
 struct page *cache_find(struct page_cache *cache, uint64_t index);
 
+/* The pages [first, first + count) as far as they are there and up to date, referenced; else NULL. How many
+ * there are. */
+unsigned cache_find_many(struct page_cache *cache, uint64_t first, unsigned count,
+			 struct page **page);
+
+/* Newer than on disk from now on. A program that has the page mapped must be able to write before. */
 void cache_dirty(struct page_cache *cache, struct page *page);
 
 /* Drops all pages from byte size on (dirty or not), unmaps them everywhere, and zeroes the rest of the
@@ -61,7 +69,19 @@ void cache_truncate(struct page_cache *cache, uint64_t size);
 /* Writes the dirty pages of [first, last] and waits. 0 or the first -errno. */
 int cache_write_back(struct page_cache *cache, uint64_t first, uint64_t last);
 
+/* Forgets the page at index, dirty or not, once it is not being written. */
+void cache_forget(struct page_cache *cache, uint64_t index);
+
 /* All dirty pages of all files; for sync(). */
 void cache_sync_all(void);
+
+/* The same for files that are dirty since limit_ns or longer. */
+void cache_write_older(uint64_t limit_ns);
+
+/* Takes a locked, clean page that nobody else refers to out of its cache. false: it is in use. */
+bool cache_evict(struct page *page);
+
+/* Drops clean unmapped pages of [first, last], for posix_fadvise(). */
+void cache_drop(struct page_cache *cache, uint64_t first, uint64_t last);
 
 #endif

@@ -69,6 +69,7 @@
 #define PTE_WRITE 0x2
 #define PTE_USER 0x4
 #define PTE_UNCACHED 0x18 /* PCD | PWT */
+#define PTE_ACCESSED 0x20
 #define PTE_ACCESSED_DIRTY 0x60
 #define PTE_LARGE 0x80
 #define PTE_OWNED 0x200 /* for software: the frame belongs to this mapping */

@@ -9,6 +9,7 @@
 #include "guest/arch/spinlock.h"
 #include "guest/lib/string.h"
 #include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 
 #define ADDRESS 0x000ffffffffff000ull
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED_DIRTY)
@@ -147,11 +148,12 @@ uint64_t paging_unmap(uint64_t *pml4, uint64_t gva)
 
 uint64_t *paging_create_space(void)
 {
-	const uint64_t frame = frame_alloc_zeroed();
-	uint64_t *pml4 = direct(frame);
+	const struct page *page = page_alloc(0, PAGE_ATOMIC | PAGE_ZEROED);
+	uint64_t *pml4;
 
-	if (!frame)
+	if (!page)
 		return NULL;
+	pml4 = page_data(page);
 	pml4[entry_index(DIRECT_BASE, 3)] = kernel_pml4[entry_index(DIRECT_BASE, 3)];
 	pml4[511] = kernel_pml4[511];
 	return pml4;

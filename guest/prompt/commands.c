@@ -17,7 +17,7 @@
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
-#include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 #include "guest/proc/user_program.h"
 #include "guest/prompt/disk_commands.h"
 #include "guest/prompt/faults.h"
@@ -45,10 +45,10 @@ static void cmd_cpus(const char *argument)
 
 static void cmd_mem(const char *argument)
 {
-	struct frame_stats stats;
+	struct page_stats stats;
 
 	(void)argument;
-	frame_stats_read(&stats);
+	page_stats_read(&stats);
 	for (unsigned i = 0; i < machine.ram_count; i++)
 		print("  RAM   %012lx - %012lx\n", machine.ram[i].start, machine.ram[i].end);
 	for (unsigned i = 0; i < machine.taken_count; i++)

@@ -12,7 +12,7 @@
 #include "guest/hyper/hypercall.h"
 #include "guest/hyper/hypervisor.h"
 #include "guest/lib/print.h"
-#include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 #include "guest/proc/user_program.h"
 #include "guest/prompt/measure.h"
 #include "guest/sched/schedule.h"
@@ -22,9 +22,9 @@
 
 static void greet_memory(void)
 {
-	struct frame_stats stats;
+	struct page_stats stats;
 
-	frame_stats_read(&stats);
+	page_stats_read(&stats);
 	print("  memory      %lu MiB, %lu MiB free\n", machine.ram_bytes >> 20,
 	      stats.free * PAGE_BYTES >> 20);
 }

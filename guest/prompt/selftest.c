@@ -19,6 +19,7 @@
 #include "guest/lib/string.h"
 #include "guest/lib/symbols.h"
 #include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 #include "guest/mm/paging.h"
 #include "guest/proc/user_program.h"
 #include "guest/prompt/selftest_devices.h"
@@ -228,11 +229,11 @@ static void test_trap(void)
 static void test_memory(void)
 {
 	static uint8_t code[] = {0xc3};
-	struct frame_stats before, after;
+	struct page_stats before, after;
 	uint64_t frame[64];
 	bool good = true;
 
-	frame_stats_read(&before);
+	page_stats_read(&before);
 	for (unsigned i = 0; i < 64; i++) {
 		frame[i] = frame_alloc();
 		good = good && frame[i] && frame[i] % PAGE_BYTES == 0;
@@ -243,7 +244,7 @@ static void test_memory(void)
 		good = good && *(uint64_t *)direct(frame[i]) == i;
 	for (unsigned i = 0; i < 64; i++)
 		frame_free(frame[i]);
-	frame_stats_read(&after);
+	page_stats_read(&after);
 	check(good, "64 frames are distinct and writable");
 	check(before.free == after.free, "all of them came back");
 	check(raises(write_to, (void *)(uintptr_t)selftest_run, EXCEPTION_PF),

@@ -73,15 +73,40 @@ static void take_id(struct task *task, bool for_user)
 	spin_unlock(&id_lock, flags);
 }
 
-static void drop_id(struct task *task)
+static void unlink_locked(struct task *task)
 {
-	const uint64_t flags = spin_lock(&id_lock);
 	struct task **at = bucket_of(task->tid);
 
 	while (*at && *at != task)
 		at = &(*at)->next_of_id;
 	if (*at)
 		*at = task->next_of_id;
+}
+
+static void link_locked(struct task *task, int32_t tid)
+{
+	task->tid = tid;
+	task->next_of_id = *bucket_of(tid);
+	*bucket_of(tid) = task;
+}
+
+static void drop_id(struct task *task)
+{
+	const uint64_t flags = spin_lock(&id_lock);
+
+	unlink_locked(task);
+	spin_unlock(&id_lock, flags);
+}
+
+void task_take_tid(struct task *task, struct task *from)
+{
+	const uint64_t flags = spin_lock(&id_lock);
+	const int32_t tid = task->tid, wanted = from->tid;
+
+	unlink_locked(task);
+	unlink_locked(from);
+	link_locked(task, wanted);
+	link_locked(from, tid);
 	spin_unlock(&id_lock, flags);
 }
 
@@ -108,7 +133,6 @@ static void init(struct task *task, const char *name)
 	task->sched.cpu = cpu_this()->index;
 	list_init(&task->in_process);
 	list_init(&task->sched.by_priority);
-	list_init(&task->signals.queue.infos);
 	print_to(task->name, sizeof(task->name), "%s", name);
 	task->started_ns = clock_ns();
 }

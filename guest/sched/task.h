@@ -123,6 +123,9 @@ static inline bool task_wake(struct task *task)
 /* For sched_start_cpu(): what runs already becomes this CPU's idle task. NULL: no memory. */
 struct task *task_create_idle(unsigned cpu);
 
+/* task gets the number of from, which has ended, and from task's: a thread becomes its process's first. */
+void task_take_tid(struct task *task, struct task *from);
+
 /* All tasks, for procfs and signals: the task with this thread ID, referenced, or NULL. */
 struct task *task_find(int32_t tid);
 

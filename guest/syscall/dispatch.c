@@ -40,6 +40,7 @@ void syscall_dispatch(struct trap_frame *frame)
 		return;
 	}
 	syscall_counts[number]++;
+	frame->error = number; /* for signal_deliver(), which may restart the call */
 	frame->rax = (uint64_t)table[number].function(frame->rdi, frame->rsi, frame->rdx,
 						      frame->r10, frame->r8, frame->r9);
 }

@@ -7,10 +7,12 @@
 #include "guest/arch/ioapic.h"
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
+#include "guest/arch/tlb.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
+#include "guest/fs/kmsg.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
@@ -101,14 +103,16 @@ static void boot(void *unused)
 {
 	(void)unused;
 	vfs_init();
+	kmsg_init();
 	tty_init();
 	smp_init(lapic_id());
-	cpu_this()->apic_id = machine.apic_id[0];
+	cpu_at(0)->apic_id = machine.apic_id[0];
 	smp_start();
 	serial_listen(machine.serial_irq);
 	power_init();
 	smp_wait(SMP_WAIT_NS);
-	greet();
+	if (!machine_has_word("quiet"))
+		greet();
 	act();
 }
 
@@ -117,6 +121,7 @@ static void kernel_main(void)
 	struct cpu *cpu = cpu_at(0);
 
 	cpu_load(cpu);
+	tlb_init();
 	ioapic_init();
 	lapic_init();
 	lapic_start();

@@ -203,14 +203,16 @@ static void give_back(struct process *process)
 	files_put(files);
 	if (process->tty && process->session == process->pid)
 		tty_leave(process);
-	process->ended.resident_peak = space->resident_peak;
+	if (space)
+		process->ended.resident_peak = space->resident_peak;
 	flags = spin_lock(&process_lock);
 	process->files = NULL;
 	process->place = NULL;
 	process->space = NULL;
 	spin_unlock(&process_lock, flags);
 	place_put(place);
-	space_put(space);
+	if (space)
+		space_put(space);
 }
 
 void process_exit_thread(int32_t status)

@@ -8,7 +8,7 @@
 #include "guest/mm/slab.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
-#include "guest/time/wall.h"
+#include "guest/time/time_calls.h"
 
 /* Called by the dispatcher. */
 int64_t sys_mq_open(uint64_t name_gva, uint32_t flags, uint32_t mode, uint64_t attributes_gva);
@@ -26,7 +26,6 @@ int64_t sys_mq_getsetattr(int fd, uint64_t new_gva, uint64_t old_gva);
 #define BYTES_MAX 65536
 #define PRIORITY_MAX 32768
 #define QUEUES_MAX 64
-#define NS_PER_SECOND 1000000000ll
 
 enum notify_kind { SIGEV_SIGNAL = 0, SIGEV_NONE = 1, SIGEV_THREAD = 2 };
 #define SI_MESGQ (-3)
@@ -280,21 +279,8 @@ static struct file *queue_file(int fd, unsigned wrong_mode, int *error)
 /* An absolute real time as a deadline; gva 0: never. */
 static int read_deadline(uint64_t gva, uint64_t *deadline_ns)
 {
-	struct time_spec time;
-	int64_t ns;
-
 	*deadline_ns = WAIT_FOREVER;
-	if (!gva)
-		return 0;
-	if (user_read(&time, gva, sizeof(time)))
-		return -EFAULT;
-	if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= NS_PER_SECOND)
-		return -EINVAL;
-	if (__builtin_mul_overflow(time.seconds, NS_PER_SECOND, &ns) ||
-	    __builtin_add_overflow(ns, time.nanoseconds, &ns))
-		return 0;
-	*deadline_ns = (uint64_t)ns > wall_offset_ns() ? (uint64_t)ns - wall_offset_ns() : 1;
-	return 0;
+	return gva ? time_read_deadline(gva, CLOCK_REALTIME, true, deadline_ns) : 0;
 }
 
 /* Tells, once, that the empty queue has a message, unless somebody waits for it anyway. */

@@ -33,15 +33,16 @@ void realtime_remove(struct realtime_queue *queue, struct sched_entity *entity)
 /* The first entry of the highest list below the given priority. */
 static struct sched_entity *below(const struct realtime_queue *queue, unsigned priority)
 {
-	for (unsigned word = 2; word--; priority = 64) {
-		const unsigned bits = priority > word * 64 ? priority - word * 64 : 0;
-		const uint64_t used = queue->used[word] &
-				      (bits < 64 ? (1ull << bits) - 1 : UINT64_MAX);
+	uint64_t used[2] = {queue->used[0], queue->used[1]};
 
-		if (used)
-			return container_of(queue->of[word * 64 + 63 - __builtin_clzll(used)].next,
-					    struct sched_entity, by_priority);
-	}
+	used[priority / 64] &= (1ull << priority % 64) - 1;
+	if (priority < 64)
+		used[1] = 0;
+	for (unsigned word = 2; word--;)
+		if (used[word])
+			return container_of(
+				queue->of[word * 64 + 63 - __builtin_clzll(used[word])].next,
+				struct sched_entity, by_priority);
 	return NULL;
 }
 

@@ -110,6 +110,7 @@ install: all
 	install -D -m 755 $(B)/vitrine-disasm $(DESTDIR)$(PREFIX)/libexec/vitrine-disasm
 	install -D -m 755 $(B)/vitrine-slirp $(DESTDIR)$(PREFIX)/libexec/vitrine-slirp
 	install -D -m 644 build/guest/vitrine-guest $(SHARE)/vitrine/guest/vitrine-guest
+	install -D -m 644 build/guest/initramfs.cpio $(SHARE)/vitrine/guest/initramfs.cpio
 	install -D -m 644 build/bios/vitrine-bios.bin $(SHARE)/vitrine/bios/vitrine-bios.bin
 	install -D -m 644 docs/vitrine.1 $(SHARE)/man/man1/vitrine.1
 	install -D -m 644 scripts/vitrine.bash-completion $(SHARE)/bash-completion/completions/vitrine

@@ -4,7 +4,7 @@
 
 G := build/guest
 GUEST_CC := $(CC)
-GUEST_CPPFLAGS := -I. -DVITRINE_VERSION='"$(VERSION)"'
+GUEST_CPPFLAGS := -I. -Ibuild/guest/gen -DVITRINE_VERSION='"$(VERSION)"'
 # Only baseline x86-64 without SSE: a deprivileged host emulates ring 0 and knows little more. Frame
 # pointers make backtraces.
 GUEST_CFLAGS := -std=gnu17 -O2 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
@@ -16,7 +16,7 @@ GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 GUEST_SRC := $(wildcard guest/*.c $(addprefix guest/,$(addsuffix /*.c,arch board bus drivers hostile \
-	hyper lib mm net proc prompt time virtio)))
+	block fs fs/ext2 fs/procfs fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio)))
 GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S
 GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o)
 USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
@@ -26,6 +26,14 @@ GUEST_STAMP := $(G)/.flags
 GUEST_NOW := $(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)
 $(shell mkdir -p $(G); printf '%s\n' '$(subst ','\'',$(GUEST_NOW))' | cmp -s - $(GUEST_STAMP) || \
 	printf '%s\n' '$(subst ','\'',$(GUEST_NOW))' > $(GUEST_STAMP))
+
+# Rewritten only when one changes, so that nothing else is compiled anew.
+$(G)/gen/.made: guest/syscall/prototypes.awk $(GUEST_SRC)
+	@mkdir -p $(@D)
+	$(Q)awk -f guest/syscall/prototypes.awk $(GUEST_SRC) | LC_ALL=C sort > $@
+	$(Q)cmp -s $@ $(@D)/syscall-prototypes.h || cp $@ $(@D)/syscall-prototypes.h
+
+$(GUEST_OBJ): | $(G)/gen/.made
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)

@@ -7,24 +7,30 @@
 #include "guest/arch/ioapic.h"
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
+#include "guest/arch/tlb.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
+#include "guest/fs/kmsg.h"
+#include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
-#include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/user_program.h"
+#include "guest/proc/process.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/prompt.h"
 #include "guest/prompt/selftest.h"
+#include "guest/sched/schedule.h"
+#include "guest/sched/task.h"
+#include "guest/sched/timer.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
-#include "guest/user/syscall.h"
+#include "guest/tty/tty.h"
 
 #define SMP_WAIT_NS 10000000000ull
 
@@ -44,7 +50,7 @@ static void add_free_ram(uint64_t start, uint64_t end, unsigned i)
 			return;
 		start = taken->end;
 	}
-	frame_add_range(start, end);
+	page_add_range(start, end);
 }
 
 static void memory_init(void)
@@ -57,10 +63,19 @@ static void memory_init(void)
 				       machine.ram[i].end - machine.ram[i].start))
 			panic("RAM at %#lx is beyond what this kernel can map",
 			      machine.ram[i].start);
+	page_init();
+}
+
+/* With an initramfs, or if asked to, this is a system; else it has the prompt. */
+static bool wants_init(void)
+{
+	char name[64];
+
+	return machine.initrd_bytes || machine_option("init", name, sizeof(name));
 }
 
 /* What the command line asks for, once all is up. */
-static _Noreturn void act(void)
+static void act(void)
 {
 	char name[64];
 
@@ -77,36 +92,48 @@ static _Noreturn void act(void)
 	for (unsigned i = 0; i < prompt_action_count; i++)
 		if (machine_has_word(prompt_action[i].word))
 			prompt_action[i].act();
-	prompt_loop();
+	if (machine_has_word("prompt") || !wants_init())
+		prompt_loop();
+	tty_take_console();
+	process_start_init();
+}
+
+/* The first task: what is left of the boot may wait and be preempted. */
+static void boot(void *unused)
+{
+	(void)unused;
+	vfs_init();
+	kmsg_init();
+	tty_init();
+	smp_init(lapic_id());
+	cpu_at(0)->apic_id = machine.apic_id[0];
+	smp_start();
+	serial_listen(machine.serial_irq);
+	power_init();
+	smp_wait(SMP_WAIT_NS);
+	if (!machine_has_word("quiet"))
+		greet();
+	act();
 }
 
 static void kernel_main(void)
 {
 	struct cpu *cpu = cpu_at(0);
-	int64_t status;
 
 	cpu_load(cpu);
+	tlb_init();
 	ioapic_init();
 	lapic_init();
 	lapic_start();
 	clock_init(cpu);
-	tick_start(cpu);
+	timer_start_cpu();
 	cpu->online = true;
 	hypercall_init();
 	console_use_hypercalls();
-	irq_enable();
-
-	status = process_run(USER_HELLO);
-	if (status)
-		panic("the first user program ended with %ld", status);
-	smp_init(lapic_id());
-	cpu->apic_id = machine.apic_id[0];
-	smp_start();
-	serial_listen(machine.serial_irq);
-	power_init();
-	smp_wait(SMP_WAIT_NS);
-	greet();
-	act();
+	sched_start_cpu();
+	if (!kthread_start("boot", boot, NULL))
+		panic("no memory for the first task");
+	sched_idle();
 }
 
 void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits)

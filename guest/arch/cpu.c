@@ -77,7 +77,9 @@ static bool map_area(uint64_t area, uint64_t *gpa)
 {
 	static const struct {
 		uint16_t offset, count;
-	} part[] = {{CPU_AREA_NMI_STACK, 1}, {CPU_AREA_FAULT_STACK, 1}, {CPU_AREA_STACK, 4}};
+	} part[] = {{CPU_AREA_NMI_STACK, 1},
+		    {CPU_AREA_FAULT_STACK, CPU_AREA_FAULT_STACK_BYTES / PAGE_BYTES},
+		    {CPU_AREA_STACK, STACK_BYTES / PAGE_BYTES}};
 	const uint64_t data = PTE_WRITE | PTE_NX;
 	uint64_t frame;
 
@@ -119,12 +121,16 @@ struct cpu *cpu_create(unsigned index, uint32_t apic_id)
 
 	if (!map_area(area, &gpa))
 		return NULL;
+	cpu->base = (struct stack_base){cpu, NULL};
+	*(struct stack_base *)(area + CPU_AREA_FAULT_STACK) = cpu->base;
+	*(struct stack_base *)(area + CPU_AREA_STACK) = cpu->base;
 	cpu->gpa = gpa;
 	cpu->index = index;
 	cpu->apic_id = apic_id;
 	fill_gdt(cpu);
 	cpu->tss.ist[IST_NMI - 1] = area + CPU_AREA_NMI_STACK + PAGE_BYTES;
-	cpu->tss.ist[IST_DOUBLE_FAULT - 1] = area + CPU_AREA_FAULT_STACK + PAGE_BYTES;
+	cpu->tss.ist[IST_DOUBLE_FAULT - 1] = area + CPU_AREA_FAULT_STACK +
+					     CPU_AREA_FAULT_STACK_BYTES;
 	cpu->tss.io_map = sizeof(struct tss); /* beyond the limit: user code has no ports */
 	cpu_set_kernel_stack(cpu, cpu_stack_top(cpu));
 	return cpu;
@@ -164,6 +170,7 @@ void cpu_syscall_stays_in_user(void)
 	/* Ring 0 must not fetch from user pages under SMEP, and here it never will. */
 	paging_map(kernel_pml4, stub, image_gpa(syscall_stub), PTE_USER);
 	tlb_flush_page(stub);
+	cpu_this()->stub_open = true;
 }
 
 void cpu_halt(void)

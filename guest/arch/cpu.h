@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 #include "guest/arch/segments.h"
+#include "guest/arch/stack.h"
 #include "guest/hyper/pvclock.h"
+#include "guest/hyper/steal.h"
 #include "guest/mm/layout.h"
 
 struct tss {
@@ -22,24 +24,31 @@ struct tss {
 	uint16_t io_map;
 } __attribute__((packed));
 
+struct run_queue;
+
 /* At the start of its area. Written by its own CPU only, except where noted. */
 struct cpu {
-	uint64_t user_rsp;   /* scratch of the system call stub */
-	uint64_t kernel_rsp; /* where the stub goes on; always equal to tss.rsp0 */
-	uint64_t leave_rsp;  /* of the innermost user_enter() */
-	uint64_t try_rsp;    /* of trap_try(), 0: an exception in the kernel is a panic */
+	struct stack_base base; /* task: the running one, for others to see */
+	uint64_t user_rsp;	/* scratch of the system call stub */
+	uint64_t kernel_rsp;	/* where the stub goes on; always equal to tss.rsp0 */
+	uint64_t leave_rsp;	/* of the innermost user_enter() */
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
 	struct pvclock pvclock; /* written by the hypervisor */
-	uint64_t gpa;		/* of this structure */
+	struct steal_time steal;
+	uint64_t gpa; /* of this structure */
 	uint32_t index;
 	uint32_t apic_id;
 	bool online; /* set once by its CPU, read by all */
 	bool booted_by_ipi;
-	uint64_t tick_count;
-	uint64_t next_tick_tsc;
+	bool reschedule; /* somebody else should run here; set under the lock of the queue */
+	struct run_queue *queue;
+	uint64_t tick_count; /* timer interrupts */
 	uint64_t trap_count;
-	struct user_program *process; /* running user code, or NULL */
+	bool stub_open;		      /* the stub is executable in user mode */
+	uint64_t *xstate_entry;	      /* page table entry of the window of xstate.c */
+	struct task *fpu_owner;	      /* whose FPU registers were loaded last */
+	bool tlb_asked;		      /* by another CPU: tlb.c */
 };
 
 /* What CPUID says, read once; the same on all CPUs. */
@@ -55,13 +64,10 @@ static inline struct cpu *cpu_at(unsigned index)
 	return (struct cpu *)(CPU_AREA_BASE + (uint64_t)index * CPU_AREA_BYTES);
 }
 
-/* The running CPU, from its stack pointer. Not for use on the boot stack. */
+/* The running CPU; with interrupts on it may be another one a moment later. Not on the boot stack. */
 static inline struct cpu *cpu_this(void)
 {
-	uint64_t rsp;
-
-	asm volatile("mov %%rsp, %0" : "=r"(rsp)); /* volatile: differs after a stack switch */
-	return (struct cpu *)(rsp & ~(uint64_t)(CPU_AREA_BYTES - 1));
+	return stack_base_this()->cpu;
 }
 
 static inline uint64_t cpu_stack_top(const struct cpu *cpu)
@@ -81,7 +87,7 @@ struct cpu *cpu_create(unsigned index, uint32_t apic_id);
 /* Makes the running processor use cpu's tables, and sets up syscall and protections. */
 void cpu_load(struct cpu *cpu);
 
-/* Where traps from user mode and system calls get their stack. Called from user_enter. */
+/* Where traps from user mode and system calls get their stack. */
 void cpu_set_kernel_stack(struct cpu *cpu, uint64_t rsp);
 
 /* Makes the system call stub executable in user mode on this CPU: the host leaves ring 3 in ring 3

@@ -158,6 +158,21 @@ static inline void irq_enable(void)
 	asm volatile("sti" : : : "memory");
 }
 
+/* Off, and back to what they were. */
+static inline uint64_t irq_save(void)
+{
+	const uint64_t flags = rflags_read();
+
+	irq_disable();
+	return flags;
+}
+
+static inline void irq_restore(uint64_t flags)
+{
+	if (flags & RFLAGS_IF)
+		irq_enable();
+}
+
 /* Sleeps until an interrupt; called with interrupts off, returns with them off. The shadow of sti
  * covers hlt, so an interrupt that is already pending ends the sleep instead of preceding it. */
 static inline void cpu_sleep(void)

@@ -107,6 +107,17 @@ void lapic_timer_periodic(unsigned vector, uint32_t count)
 	write(LAPIC_TIMER_INITIAL, count);
 }
 
+void lapic_timer_use_count(unsigned vector)
+{
+	write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+	write(LAPIC_LVT_TIMER, vector);
+}
+
+void lapic_timer_once(uint32_t count)
+{
+	write(LAPIC_TIMER_INITIAL, count);
+}
+
 void lapic_timer_use_deadline(unsigned vector)
 {
 	write(LAPIC_LVT_TIMER, LVT_DEADLINE | vector);

@@ -20,6 +20,9 @@ void lapic_end_of_interrupt(void);
 
 /* Timer: one interrupt each count bus clocks; 0 stops it. */
 void lapic_timer_periodic(unsigned vector, uint32_t count);
+/* Timer: one interrupt count bus clocks after lapic_timer_once(count). */
+void lapic_timer_use_count(unsigned vector);
+void lapic_timer_once(uint32_t count);
 /* Timer: one interrupt when the TSC reaches what lapic_timer_deadline() is given. */
 void lapic_timer_use_deadline(unsigned vector);
 void lapic_timer_deadline(uint64_t tsc);

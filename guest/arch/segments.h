@@ -31,13 +31,17 @@
 #define VECTOR_MSI 0x50	 /* message-signalled interrupts, up to VECTOR_TICK */
 #define VECTOR_TICK 0xf0 /* LAPIC timer */
 #define VECTOR_WAKE 0xf1 /* inter-processor: just wake up */
+#define VECTOR_TLB 0xf2	 /* inter-processor: forget translations, tlb.c */
 #define VECTOR_SPURIOUS 0xff
 #define VECTOR_SYSCALL 0x100 /* not in the IDT: what the system call stub puts in its frame */
 
 /* Offsets into struct cpu that assembly uses; cpu.c asserts them. */
-#define CPU_USER_RSP 0
-#define CPU_KERNEL_RSP 8
-#define CPU_LEAVE_RSP 16
+#define CPU_USER_RSP 16
+#define CPU_KERNEL_RSP 24
+#define CPU_LEAVE_RSP 32
+
+/* Offset into struct task; switch.c asserts it. */
+#define TASK_KERNEL_RSP 0
 
 #define EFER_MSR 0xc0000080
 #define EFER_BITS 0x901 /* NXE | LME | SCE */

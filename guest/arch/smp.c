@@ -13,13 +13,15 @@
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/paging.h"
+#include "guest/sched/schedule.h"
+#include "guest/sched/timer.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
 
 extern const char trampoline_start[], trampoline_end[];
 
 uint8_t smp_index_of_apic_id[256]; /* read by trampoline.S */
 static unsigned online_count = 1;
+static uint64_t online_mask = 1;
 
 _Noreturn void smp_cpu_main(struct cpu *cpu);
 
@@ -61,12 +63,19 @@ void smp_cpu_main(struct cpu *cpu)
 	cpu_load(cpu);
 	lapic_start();
 	clock_start_cpu(cpu);
-	tick_start(cpu);
+	timer_start_cpu();
+	sched_start_cpu();
 	cpu->online = true;
+	if (cpu->index < 64)
+		__atomic_fetch_or(&online_mask, 1ull << cpu->index, __ATOMIC_RELEASE);
 	if (__atomic_add_fetch(&online_count, 1, __ATOMIC_RELEASE) == machine.cpu_count)
 		lapic_send(machine.apic_id[0], VECTOR_WAKE); /* the boot CPU waits in smp_wait() */
-	for (;;)
-		cpu_sleep();
+	sched_idle();
+}
+
+uint64_t smp_online_mask(void)
+{
+	return __atomic_load_n(&online_mask, __ATOMIC_ACQUIRE);
 }
 
 unsigned smp_online_count(void)

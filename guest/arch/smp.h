@@ -18,4 +18,7 @@ unsigned smp_wait(uint64_t limit_ns);
 
 unsigned smp_online_count(void);
 
+/* The first 64 CPUs that are up, one bit each. */
+uint64_t smp_online_mask(void);
+
 #endif

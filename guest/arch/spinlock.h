@@ -9,27 +9,39 @@
 
 #include "guest/arch/insn.h"
 
+/* tlb.c: a CPU that waits with interrupts off must still answer the others. */
+void tlb_serve(void);
+
 struct spinlock {
 	uint32_t held;
 };
 
+/* With interrupts off already. */
+static inline void spin_take(struct spinlock *lock)
+{
+	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) /* pairs with spin_release */
+		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
+			tlb_serve();
+}
+
+static inline void spin_release(struct spinlock *lock)
+{
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE); /* pairs with spin_take */
+}
+
 /* Returns the interrupt state for spin_unlock(). */
 static inline uint64_t spin_lock(struct spinlock *lock)
 {
-	const uint64_t flags = rflags_read();
+	const uint64_t flags = irq_save();
 
-	irq_disable();
-	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) /* pairs with spin_unlock */
-		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
-			cpu_relax();
+	spin_take(lock);
 	return flags;
 }
 
 static inline void spin_unlock(struct spinlock *lock, uint64_t flags)
 {
-	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE); /* pairs with spin_lock */
-	if (flags & RFLAGS_IF)
-		irq_enable();
+	spin_release(lock);
+	irq_restore(flags);
 }
 
 #endif

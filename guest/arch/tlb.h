@@ -9,11 +9,17 @@
 
 struct space;
 
-/* [start, end) of a user space, on every CPU of space->running_on; many pages: all of it. Returns when
- * all have done so. Interrupts may be off: a CPU that waits here serves requests of others. */
+/* At boot. */
+void tlb_init(void);
+
+/* [start, end) of a user space, on this CPU and on every other one of space->running_on; many pages: all of
+ * it. Returns when all have done so. Interrupts and spinlocks don't matter. */
 void tlb_flush_range(struct space *space, uint64_t start_gva, uint64_t end_gva);
 
 /* Part of the kernel's half, everywhere. */
 void tlb_flush_kernel(uint64_t start_gva, uint64_t end_gva);
+
+/* Does what another CPU asks of this one; for loops that wait with interrupts off. */
+void tlb_serve(void);
 
 #endif

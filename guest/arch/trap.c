@@ -10,10 +10,14 @@
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
 #include "guest/arch/lapic.h"
+#include "guest/arch/syscall_entry.h"
+#include "guest/arch/xstate.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/user_program.h"
+#include "guest/proc/process.h"
+#include "guest/sched/schedule.h"
+#include "guest/sched/task.h"
 
 static const char *const exception_name[EXCEPTION_COUNT] = {
 	[0] = "#DE divide error",
@@ -51,12 +55,11 @@ static struct trap_report last_report[CPU_MAX]; /* each entry is its CPU's */
 
 bool trap_catch(void (*function)(void *argument), void *argument, struct trap_report *report)
 {
-	struct cpu *cpu = cpu_this();
-	const bool raised = !trap_try(function, argument, &cpu->try_rsp);
+	const bool raised = !trap_try(function, argument, &task_this()->try_rsp);
 
 	if (raised) {
 		if (report)
-			*report = last_report[cpu->index];
+			*report = last_report[cpu_this()->index];
 		irq_enable();
 	}
 	return raised;
@@ -119,10 +122,10 @@ static void deliver_interrupt(unsigned vector)
 	lapic_end_of_interrupt();
 }
 
-/* On the boot stack there is no struct cpu. */
-static struct cpu *cpu_if_any(const struct trap_frame *frame)
+/* On the boot stack there is no task. */
+static struct task *task_if_any(const struct trap_frame *frame)
 {
-	return (uint64_t)frame >= CPU_AREA_BASE ? cpu_this() : NULL;
+	return (uint64_t)frame >= CPU_AREA_BASE ? task_this() : NULL;
 }
 
 static _Noreturn void fatal(struct trap_frame *frame)
@@ -137,30 +140,57 @@ static _Noreturn void fatal(struct trap_frame *frame)
 
 static void deliver_exception(struct trap_frame *frame)
 {
-	struct cpu *cpu = cpu_if_any(frame);
+	struct task *task = task_if_any(frame);
 
 	if (frame->vector == EXCEPTION_NMI) {
 		panic_stop_if_asked();
 		return;
 	}
 	if (trap_from_user(frame)) {
-		process_exception(frame);
+		xstate_end(frame);
+		if (syscall_entry_is(frame))
+			syscall_entry(frame);
+		else
+			process_exception(frame);
 		return;
 	}
-	if (cpu && cpu->try_rsp && frame->vector != EXCEPTION_DF) {
-		last_report[cpu->index] = (struct trap_report){frame->vector, frame->error,
-							       frame->rip, cr2_read()};
-		trap_resume(cpu->try_rsp);
+	if (task && task->try_rsp && frame->vector != EXCEPTION_DF) {
+		last_report[cpu_this()->index] = (struct trap_report){frame->vector, frame->error,
+								      frame->rip, cr2_read()};
+		trap_resume(task->try_rsp);
 	}
 	fatal(frame);
+}
+
+/* What has to be done before user mode goes on: others may have to run, signals may have come. */
+static void return_to_user(struct trap_frame *frame)
+{
+	struct task *task = task_this();
+
+	irq_disable();
+	if (xstate_is_under_way())
+		return; /* an interrupt in the middle of a switch */
+	for (;;) {
+		sched_check();
+		if (!__atomic_load_n(&task->signals.pending, __ATOMIC_RELAXED))
+			return;
+		irq_enable();
+		signal_deliver(frame, trap_is_syscall(frame));
+		frame->vector = 0; /* a second round must not restart the call again */
+		irq_disable();
+	}
 }
 
 void trap_dispatch(struct trap_frame *frame)
 {
 	if (frame->vector == VECTOR_SYSCALL)
-		process_syscall(frame);
+		syscall_entry(frame);
 	else if (frame->vector < EXCEPTION_COUNT)
 		deliver_exception(frame);
 	else
 		deliver_interrupt(frame->vector);
+	if (trap_from_user(frame))
+		return_to_user(frame);
+	else if (frame->vector >= EXCEPTION_COUNT && (frame->rflags & RFLAGS_IF))
+		sched_check(); /* spinlocks are held with interrupts off, so here is none */
 }

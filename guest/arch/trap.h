@@ -59,6 +59,12 @@ const char *trap_name(uint64_t vector);
 /* The error code in words, into text. */
 void trap_explain(const struct trap_frame *frame, char *text, unsigned size);
 
+/* Whether a system call is what frame came from; signals then look at its result. */
+static inline bool trap_is_syscall(const struct trap_frame *frame)
+{
+	return frame->vector == 0x100; /* VECTOR_SYSCALL */
+}
+
 /* Called by trap_entry. */
 void trap_dispatch(struct trap_frame *frame);
 

@@ -78,6 +78,16 @@ syscall_stub:
 	jmpq *1f(%rip)
 syscall_stub_ud:
 	ud2
+/* xstate.c comes here in ring 3: rdi = area, edx:eax = components. */
+	.globl xstate_save_stub, xstate_save_ud, xstate_load_stub, xstate_load_ud
+xstate_save_stub:
+	xsave64 (%rdi)
+xstate_save_ud:
+	ud2
+xstate_load_stub:
+	xrstor64 (%rdi)
+xstate_load_ud:
+	ud2
 	.balign 8
 1:	.quad trap_entry
 	.balign PAGE_BYTES, 0xcc
@@ -116,6 +126,38 @@ user_leave:
 	popq %rbx
 	popq %rbp
 	ret
+
+/* struct task *switch_stacks(struct task *previous, struct task *next)
+ * Leaves previous where it is and goes on with next where that was left; returns previous. */
+	.globl switch_stacks, switch_first, trap_return_to
+switch_stacks:
+	pushq %rbp
+	pushq %rbx
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq %rsp, TASK_KERNEL_RSP(%rdi)
+	movq TASK_KERNEL_RSP(%rsi), %rsp
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbx
+	popq %rbp
+	movq %rdi, %rax
+	ret
+
+/* Where a new task's first switch_stacks() returns to: rax = previous, rbx = what to call with it. */
+switch_first:
+	movq %rax, %rdi
+	call *%rbx
+	ud2
+
+/* _Noreturn void trap_return_to(struct trap_frame *frame) */
+trap_return_to:
+	movq %rdi, %rsp
+	jmp trap_return
 
 /* bool trap_try(void (*function)(void *), void *argument, uint64_t *resume_rsp)
  * Calls function; 1 if it returned, 0 if it raised an exception and trap.c came back through

@@ -72,10 +72,13 @@ static void read_modules(const struct hvm_start_info *info)
 
 	for (uint32_t i = 0; module && i < count; i++) {
 		add_taken(module[i].paddr, module[i].size);
-		if (machine.fdt || !is_fdt(&module[i]))
-			continue;
-		machine.fdt = paging_direct(module[i].paddr, module[i].size);
-		machine.fdt_bytes = module[i].size;
+		if (!machine.fdt && is_fdt(&module[i])) {
+			machine.fdt = paging_direct(module[i].paddr, module[i].size);
+			machine.fdt_bytes = module[i].size;
+		} else if (!machine.initrd_bytes) {
+			machine.initrd_gpa = module[i].paddr;
+			machine.initrd_bytes = module[i].size;
+		}
 	}
 }
 

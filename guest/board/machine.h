@@ -33,6 +33,8 @@ struct machine {
 
 	const void *fdt; /* NULL: none */
 	uint64_t fdt_bytes;
+	uint64_t initrd_gpa;	/* the first module that isn't a device tree; in taken */
+	uint64_t initrd_bytes;	/* 0: none */
 	uint64_t rsdp_gpa;	/* 0: none */
 	uint64_t hypercall_gpa; /* 0: none */
 	uint64_t ioapic_gpa;

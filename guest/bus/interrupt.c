@@ -13,10 +13,12 @@
 #define GSI_COUNT 24
 
 static struct interrupt *listener[VECTOR_TICK]; /* by vector */
+static uint64_t counts[VECTOR_TICK];
 static unsigned next_message = VECTOR_MSI;
 
 static void call_all(unsigned vector)
 {
+	counts[vector]++;
 	for (struct interrupt *i = listener[vector]; i; i = i->next)
 		i->handle(i->context);
 }
@@ -43,4 +45,14 @@ unsigned interrupt_listen_message(struct interrupt *interrupt)
 	join(interrupt, next_message);
 	trap_set_handler(next_message, call_all);
 	return next_message++;
+}
+
+uint64_t interrupt_count(unsigned vector)
+{
+	return vector < VECTOR_TICK ? counts[vector] : 0;
+}
+
+const char *interrupt_describe(unsigned vector)
+{
+	return vector >= VECTOR_MSI ? "PCI-MSI" : "IO-APIC";
 }

@@ -6,6 +6,7 @@
 #define GUEST_BUS_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Lives as long as the kernel. handle() runs with interrupts off, on the boot processor. */
 struct interrupt {
@@ -19,5 +20,9 @@ bool interrupt_listen_gsi(struct interrupt *interrupt, unsigned gsi, bool level)
 
 /* Takes a vector of its own, for MSI. 0: none is left. */
 unsigned interrupt_listen_message(struct interrupt *interrupt);
+
+/* For /proc/interrupts: how often vector came to devices, and what it is. */
+uint64_t interrupt_count(unsigned vector);
+const char *interrupt_describe(unsigned vector);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Disks, whoever drives them. Sectors have 512 bytes; one CPU uses a disk at a time.
+ * Disks, whoever drives them. Sectors have 512 bytes. One CPU uses a disk at a time: a prompt command
+ * with submit() and complete(), or a request queue (block/queue.h) under its lock.
  */
 #ifndef GUEST_DRIVERS_BLOCK_H
 #define GUEST_DRIVERS_BLOCK_H
@@ -14,6 +15,14 @@
 
 enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 
+#define BLOCK_PIECES_MAX 16 /* of memory in one request */
+
+struct block_piece {
+	uint64_t gpa;
+	void *data; /* the same, for drivers that copy */
+	uint32_t bytes; /* whole sectors */
+};
+
 /* Filled in by the caller, who keeps it until it has come back. */
 struct block_request {
 	enum block_operation operation;
@@ -22,6 +31,9 @@ struct block_request {
 	uint64_t gpa;	       /* of the data, contiguous */
 	void *data;	       /* the same, for drivers that copy */
 	bool failed;	       /* valid when it has come back */
+	/* Memory in several pieces, in place of gpa and data; NULL: in one. */
+	const struct block_piece *pieces;
+	unsigned piece_count;
 };
 
 struct block_device {
@@ -30,12 +42,23 @@ struct block_device {
 	uint64_t sector_count;
 	uint32_t request_max; /* sectors in one request */
 	unsigned depth;	      /* requests at a time */
+	unsigned piece_max;   /* pieces in one request, at most BLOCK_PIECES_MAX */
 	bool read_only;
+	bool is_synchronous; /* submit() sleeps until the request is done, so a thread must call it */
+	char serial[64];     /* printable, without blanks and slashes; "": none */
 
 	/* Takes a request. false: as many as possible are under way. */
 	bool (*submit)(struct block_device *disk, struct block_request *request);
 	/* Starts all that was submitted and returns one that has ended; NULL: none within limit_ns. */
 	struct block_request *(*complete)(struct block_device *disk, uint64_t limit_ns);
+	/* Starts what was submitted, has the driver call interrupted(), and never waits. NULL if
+	 * is_synchronous. */
+	void (*start)(struct block_device *disk);
+	/* One that has ended, or NULL. Never waits. */
+	struct block_request *(*take)(struct block_device *disk);
+	/* Set by the request queue; called by the driver's interrupt handler. NULL: nobody asks. */
+	void (*interrupted)(struct block_device *disk);
+	void *queue; /* of whoever set interrupted */
 	/* Resets what can be reset while the disk is idle, e.g. its queue. NULL: nothing; false: failed. */
 	bool (*restart)(struct block_device *disk);
 	/* One line on what was negotiated and how often it was used. */

@@ -101,6 +101,22 @@ void console_write(const char *text, size_t length)
 		spin_unlock(&lock, flags);
 }
 
+void console_write_raw(const char *bytes, size_t count)
+{
+	const uint64_t flags = in_panic ? 0 : spin_lock(&lock);
+
+	while (count) {
+		const size_t part = count < CHUNK_BYTES ? count : CHUNK_BYTES;
+
+		memcpy(chunk, bytes, part);
+		flush(part);
+		bytes += part;
+		count -= part;
+	}
+	if (!in_panic)
+		spin_unlock(&lock, flags);
+}
+
 char console_read(void)
 {
 	int c;

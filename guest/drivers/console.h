@@ -16,6 +16,9 @@ const char *console_name(void);
 /* Text; newlines become CR LF. One call is never mixed with another. */
 void console_write(const char *text, size_t length);
 
+/* The same, byte by byte as they are: for a terminal, which has made of new lines what it wants. */
+void console_write_raw(const char *bytes, size_t count);
+
 /* Waits for a byte of input. Interrupts on. */
 char console_read(void);
 

@@ -18,6 +18,7 @@
 #define MASTER_CHANNEL_BYTES 8
 #define REQUEST_MAX 256
 #define LBA28_END (1ull << 28)
+#define DMA_END (1ull << 32)
 #define NO_DRIVE 0xff /* status of a channel without drives */
 #define STATUS_PORT 7
 
@@ -42,6 +43,8 @@ enum command_code {
 
 /* Words of IDENTIFY DEVICE. */
 enum {
+	IDENTIFY_SERIAL = 10,
+	IDENTIFY_MODEL = 27,
 	IDENTIFY_MULTIPLE = 47,
 	IDENTIFY_CAPABILITIES = 49,
 	IDENTIFY_LBA28 = 60,
@@ -79,20 +82,54 @@ static uint8_t transfer_code(enum method method, bool write, bool lba48)
 	return code[method][write][lba48];
 }
 
-static bool transfer(const struct ide_drive *d, const struct block_request *request)
+/* count sectors from sector on, to or from pieces that are as long. */
+static bool transfer(const struct ide_drive *d, bool write, uint64_t sector, uint32_t count,
+		     const struct block_piece *pieces, unsigned piece_count, enum method method)
 {
-	const bool write = request->operation == BLOCK_WRITE;
 	struct ide_command command = {
 		.drive = d->number,
-		.lba = request->sector,
-		.count = request->sector_count,
-		.lba48 = d->always_lba48 || request->sector + request->sector_count > LBA28_END,
+		.lba = sector,
+		.count = count,
+		.lba48 = d->always_lba48 || sector + count > LBA28_END,
 	};
 
-	command.code = transfer_code(d->method, write, command.lba48);
-	if (d->method == DMA)
-		return ide_dma(d->channel, &command, write, request->gpa);
-	return ide_pio(d->channel, &command, write, request->data, d->block_sectors);
+	command.code = transfer_code(method, write, command.lba48);
+	if (method == DMA)
+		return ide_dma(d->channel, &command, write, pieces, piece_count);
+	return ide_pio(d->channel, &command, write, pieces->data, d->block_sectors);
+}
+
+/* The bus master's addresses have 32 bits. */
+static bool is_reachable(const struct block_piece *pieces, unsigned count)
+{
+	bool below = true;
+
+	for (unsigned i = 0; i < count; i++)
+		below &= pieces[i].gpa + pieces[i].bytes <= DMA_END;
+	return below;
+}
+
+/* By DMA as a whole, else piece by piece. */
+static bool run(const struct ide_drive *d, const struct block_request *request)
+{
+	const struct block_piece one = {request->gpa, request->data,
+					request->sector_count * SECTOR_BYTES};
+	const struct block_piece *pieces = request->pieces ? request->pieces : &one;
+	const unsigned count = request->pieces ? request->piece_count : 1;
+	const bool write = request->operation == BLOCK_WRITE;
+	const enum method by_hand = d->block_sectors > 1 ? MULTIPLE : SINGLE;
+	uint64_t sector = request->sector;
+	bool good = true;
+
+	if (d->method == DMA && is_reachable(pieces, count))
+		return transfer(d, write, sector, request->sector_count, pieces, count, DMA);
+	for (unsigned i = 0; i < count && good; i++) {
+		const uint32_t sectors = pieces[i].bytes / SECTOR_BYTES;
+
+		good = transfer(d, write, sector, sectors, &pieces[i], 1, by_hand);
+		sector += sectors;
+	}
+	return good;
 }
 
 static bool flush(const struct ide_drive *d)
@@ -110,8 +147,14 @@ static bool submit(struct block_device *disk, struct block_request *request)
 
 	if (d->ended)
 		return false;
-	request->failed = request->operation == BLOCK_FLUSH ? !flush(d) : !transfer(d, request);
+	if (disk->queue) {
+		d->channel->may_sleep = true;
+		mutex_lock(&d->channel->lock);
+	}
+	request->failed = request->operation == BLOCK_FLUSH ? !flush(d) : !run(d, request);
 	d->ended = request;
+	if (disk->queue)
+		mutex_unlock(&d->channel->lock);
 	return true;
 }
 
@@ -165,6 +208,36 @@ static void set_multiple(struct ide_drive *d, const uint16_t *identity)
 	d->block_sectors = sectors;
 }
 
+/* A text of IDENTIFY, first character in the high byte; blanks inside become '_'. */
+static char *append_words(char *at, const uint16_t *words, unsigned count)
+{
+	char *end = at;
+
+	for (unsigned i = 0; i < 2 * count; i++) {
+		const char c = (char)(words[i / 2] >> (i & 1 ? 0 : 8));
+
+		*at++ = c > ' ' && c < 0x7f && c != '/' ? c : '_';
+		if (at[-1] != '_')
+			end = at;
+	}
+	*end = 0;
+	return end;
+}
+
+static void read_serial(struct ide_drive *d, const uint16_t *identity)
+{
+	char *end = append_words(d->disk.serial, identity + IDENTIFY_MODEL, 20);
+	char number[21], *at = number;
+
+	append_words(number, identity + IDENTIFY_SERIAL, 10);
+	while (*at == '_')
+		at++;
+	if (*at && end - d->disk.serial + strlen(at) + 2 <= sizeof(d->disk.serial)) {
+		*end++ = '_';
+		memcpy(end, at, strlen(at) + 1);
+	}
+}
+
 static void read_identity(struct ide_drive *d, const uint16_t *identity)
 {
 	d->lba48 = identity[IDENTIFY_COMMANDS] & COMMANDS_LBA48;
@@ -193,6 +266,9 @@ static void probe_drive(struct ide_channel *on, unsigned number)
 	d->channel = on;
 	d->number = number;
 	read_identity(d, identity);
+	read_serial(d, identity);
+	d->disk.piece_max = d->method == DMA ? BLOCK_PIECES_MAX : 1;
+	d->disk.is_synchronous = true;
 	d->disk.driver = d->method == DMA ? "ide-dma" : "ide-pio";
 	d->disk.request_max = REQUEST_MAX;
 	d->disk.depth = 1;
@@ -209,7 +285,9 @@ static void on_interrupt(void *context)
 	struct ide_channel *on = context;
 
 	io_read8(on->port + STATUS_PORT); /* takes the request down */
-	on->interrupts++;
+	__atomic_fetch_add(&on->interrupts, 1, __ATOMIC_RELEASE);
+	if (on->may_sleep)
+		waitq_wake(&on->answered);
 }
 
 /* Both channels at their compatible addresses, as all PCs have them. */
@@ -222,6 +300,8 @@ static void probe_channel(unsigned index, uint16_t master_port)
 	on->port = port[index];
 	on->control_port = control[index];
 	on->poll = has_option("poll");
+	mutex_init(&on->lock);
+	waitq_init(&on->answered);
 	if (io_read8(on->port + STATUS_PORT) == NO_DRIVE)
 		return;
 	if (master_port && dma_alloc(&on->table, PAGE_BYTES))

@@ -8,7 +8,6 @@
 #include "guest/arch/insn.h"
 #include "guest/time/clock.h"
 
-#define SECTOR_BYTES 512
 #define ANSWER_NS 20000000000ull
 #define REGION_END 0x10000 /* no region may cross a multiple of this */
 
@@ -41,12 +40,32 @@ static uint8_t alternate_status(const struct ide_channel *channel)
 	return io_read8(channel->control_port);
 }
 
+/* The same, while other tasks run: each interrupt is a reason to look again. */
+static bool sleep_clear(struct ide_channel *channel, uint8_t bits, uint8_t *status)
+{
+	const uint64_t deadline_ns = clock_ns() + ANSWER_NS;
+
+	for (;;) {
+		const uint64_t seen = __atomic_load_n(&channel->interrupts, __ATOMIC_ACQUIRE);
+
+		*status = alternate_status(channel);
+		if (!(*status & bits))
+			return true;
+		if (wait_until_in(&channel->answered,
+				  __atomic_load_n(&channel->interrupts, __ATOMIC_ACQUIRE) != seen,
+				  TASK_UNINTERRUPTIBLE, deadline_ns))
+			return false;
+	}
+}
+
 /* Until none of these status bits is set. false: some stay. */
 static bool wait_clear(struct ide_channel *channel, uint8_t bits, uint8_t *status)
 {
 	const uint64_t start = clock_ns();
 	bool idle;
 
+	if (channel->may_sleep && !channel->poll)
+		return sleep_clear(channel, bits, status);
 	irq_disable();
 	while (!(idle = !((*status = alternate_status(channel)) & bits)) &&
 	       clock_ns() - start < ANSWER_NS) {
@@ -136,31 +155,39 @@ bool ide_pio(struct ide_channel *channel, const struct ide_command *command, boo
 	return wait_idle(channel, &status) && is_good(status);
 }
 
-static void write_table(const struct dma *table, uint64_t gpa, uint64_t bytes)
+/* One piece, split where a region must end; returns where the next one goes. */
+static struct region *write_regions(struct region *region, uint64_t gpa, uint64_t bytes)
 {
-	struct region *region = table->at;
-
 	while (bytes) {
 		const uint64_t room = REGION_END - gpa % REGION_END;
 		const uint64_t now = bytes < room ? bytes : room;
 
 		/* 64 KiB are written as 0 */
-		*region++ = (struct region){(uint32_t)gpa, (uint16_t)now,
-					    now == bytes ? REGION_LAST : 0};
+		*region++ = (struct region){(uint32_t)gpa, (uint16_t)now, 0};
 		gpa += now;
 		bytes -= now;
 	}
+	return region;
+}
+
+static void write_table(const struct dma *table, const struct block_piece *pieces, unsigned count)
+{
+	struct region *region = table->at;
+
+	for (unsigned i = 0; i < count; i++)
+		region = write_regions(region, pieces[i].gpa, pieces[i].bytes);
+	region[-1].flags = REGION_LAST;
 }
 
 bool ide_dma(struct ide_channel *channel, const struct ide_command *command, bool write,
-	     uint64_t data_gpa)
+	     const struct block_piece *pieces, unsigned piece_count)
 {
 	const uint16_t master = channel->master_port;
 	const uint8_t direction = write ? 0 : MASTER_TO_MEMORY;
 	uint8_t status = STATUS_ERROR, master_status;
 	bool answered;
 
-	write_table(&channel->table, data_gpa, (uint64_t)command->count * SECTOR_BYTES);
+	write_table(&channel->table, pieces, piece_count);
 	io_write32(master + MASTER_TABLE, channel->table.gpa);
 	io_write8(master + MASTER_COMMAND, direction);
 	io_write8(master + MASTER_STATUS, MASTER_ERROR | MASTER_INTERRUPT); /* one clears */

@@ -9,7 +9,10 @@
 #include <stdint.h>
 
 #include "guest/bus/interrupt.h"
+#include "guest/drivers/block.h"
 #include "guest/mm/dma.h"
+#include "guest/sched/mutex.h"
+#include "guest/sched/wait.h"
 
 struct ide_channel {
 	uint16_t port, control_port;
@@ -18,6 +21,9 @@ struct ide_channel {
 	uint8_t selected; /* last value of the device register */
 	struct dma table; /* physical region descriptors */
 	uint64_t interrupts;
+	bool may_sleep;	       /* requests come from a kernel thread: others run while it waits */
+	struct mutex lock;     /* then: one thread at a time, of its two drives' */
+	struct waitq answered; /* where it does so; woken by each interrupt */
 	struct interrupt interrupt;
 };
 
@@ -36,8 +42,8 @@ bool ide_command(struct ide_channel *channel, const struct ide_command *command)
 bool ide_pio(struct ide_channel *channel, const struct ide_command *command, bool write, void *data,
 	     uint32_t block_sectors);
 
-/* The same by bus-master DMA; data is contiguous, even, and below 4 GiB. */
+/* The same by bus-master DMA; the pieces are even, below 4 GiB, and as long as the command in all. */
 bool ide_dma(struct ide_channel *channel, const struct ide_command *command, bool write,
-	     uint64_t data_gpa);
+	     const struct block_piece *pieces, unsigned piece_count);
 
 #endif

@@ -22,6 +22,7 @@ enum uart_register { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
 static uint16_t base;
 static char input[INPUT_BYTES]; /* filled by the interrupt, emptied with interrupts off */
 static unsigned input_head, input_tail;
+static void (*on_input)(const char *bytes, size_t count);
 
 void serial_init(uint16_t port)
 {
@@ -39,13 +40,30 @@ void serial_init(uint16_t port)
 
 static void receive(unsigned vector)
 {
+	char burst[FIFO_BYTES];
+	unsigned count = 0;
+
 	(void)vector;
 	while (io_read8(base + LSR) & LSR_DATA_READY) {
 		const char c = (char)io_read8(base + DATA);
 
-		if (input_head - input_tail < INPUT_BYTES)
+		if (on_input) {
+			burst[count++] = c;
+			if (count == FIFO_BYTES) {
+				on_input(burst, count);
+				count = 0;
+			}
+		} else if (input_head - input_tail < INPUT_BYTES) {
 			input[input_head++ % INPUT_BYTES] = c;
+		}
 	}
+	if (count)
+		on_input(burst, count);
+}
+
+void serial_on_input(void (*received)(const char *bytes, size_t count))
+{
+	on_input = received;
 }
 
 void serial_listen(uint16_t irq)

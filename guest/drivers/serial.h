@@ -15,6 +15,9 @@ void serial_init(uint16_t port);
 /* Starts input by interrupt. */
 void serial_listen(uint16_t irq);
 
+/* Who gets input from now on, in the interrupt, in place of serial_take(). */
+void serial_on_input(void (*received)(const char *bytes, size_t count));
+
 /* Raw bytes, in bursts that fill the transmitter's FIFO. */
 void serial_write(const char *bytes, size_t count);
 

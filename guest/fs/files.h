@@ -27,6 +27,9 @@ struct file *fd_get(int fd);
  * reference is dropped. */
 int fd_install(struct file *file, int lowest, bool close_on_exec);
 int fd_close(int fd);
+/* As dup2(): closes what was at fd. fd, or -EBADF and the reference is dropped. */
+int fd_replace(struct file *file, int fd, bool close_on_exec);
+int fd_set_close_on_exec(int fd, bool set);
 
 /* The file at fd of any process, referenced, and whether it is closed on exec; for procfs. */
 struct file *files_at(struct files *files, int fd, bool *close_on_exec);
@@ -37,8 +40,10 @@ struct place { /* struct fs_struct elsewhere */
 	struct path root, here;
 	uint32_t umask;
 };
-struct place *place_copy(struct place *from);
+struct place *place_copy(struct place *from); /* of NULL: the first one */
 struct place *place_get(struct place *place);
 void place_put(struct place *place);
+/* Moves place's root or here. */
+void place_set(struct place *place, struct path *which, const struct path *path);
 
 #endif

@@ -28,6 +28,11 @@ void iobuf_init_user(struct iobuf *io, uint64_t gva, size_t bytes);
 void iobuf_init_kernel(struct iobuf *io, void *at, size_t bytes);
 void iobuf_init_pieces(struct iobuf *io, const struct io_piece *pieces, unsigned count);
 
+/* Reads count struct iovec of the running program, into at_hand, or into *made, for kfree(), if there are
+ * more. 0, -EINVAL, -EFAULT, -ENOMEM. */
+int iobuf_read_pieces(struct iobuf *io, uint64_t pieces_gva, uint64_t count,
+		      struct io_piece *at_hand, unsigned at_hand_count, struct io_piece **made);
+
 /* Copies up to bytes into (reads) or out of (writes) it and moves on: how many, or -EFAULT if none. */
 int64_t iobuf_put(struct iobuf *io, const void *from, size_t bytes);
 int64_t iobuf_take(struct iobuf *io, void *to, size_t bytes);

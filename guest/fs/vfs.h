@@ -2,9 +2,11 @@
  *
  * The virtual file system: inodes (files), dentries (names), mounts (trees), and open files.
  *
- * A dentry's name and parent and an inode's fields are guarded by the mutex of the (parent's) inode;
- * reference counts are atomic. An inode lives while a dentry or an open file has it; a dentry while
- * it is referenced, has children, or the file system pins it.
+ * An inode's fields, and which names are in a directory, are guarded by the inode's mutex; a dentry's name,
+ * parent and place in lists also by dentry_lock, a leaf. Reference counts are atomic. An inode lives
+ * while a dentry or an open file has it. A dentry holds its parent and its inode; without references
+ * it stays a while in the list of unused ones. Where names live in dentries only (super->pinned:
+ * tmpfs), each name holds a reference.
  */
 #ifndef GUEST_FS_VFS_H
 #define GUEST_FS_VFS_H
@@ -67,6 +69,7 @@ enum open_flag {
 	O_PATH = 010000000,
 	O_TMPFILE = 020200000
 };
+enum allocate_flag { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
 #define AT_FDCWD (-100)
 
 struct time_spec {
@@ -97,6 +100,15 @@ struct inode_operations {
 	/* For regular files; inode->lock is held, size is already checked. The page cache is cut by the
 	 * caller. */
 	int (*truncate)(struct inode *inode, uint64_t size);
+	/* For super->pinned: makes the dentries of all names that are elsewhere still; called before names
+	 * change or are listed. NULL: there are none. dir's inode is locked. */
+	int (*fill)(struct dentry *dir);
+	/* A file without a name, for O_TMPFILE; nlink 0. */
+	int (*temporary)(struct inode *dir, uint32_t mode, struct inode **made);
+	/* A page at index is to be made where the file has none: 0 or -ENOSPC. NULL: always 0. */
+	int (*reserve)(struct inode *inode, uint64_t index);
+	/* fallocate(): bytes of [start, end), mode as in Linux. */
+	int (*allocate)(struct inode *inode, unsigned mode, uint64_t start, uint64_t end);
 	/* After mode, owner or times changed; NULL: nothing to do. */
 	int (*changed)(struct inode *inode);
 	/* fsync: what is not in the page cache. NULL: nothing. */
@@ -124,6 +136,8 @@ struct file_operations {
 	int (*map)(struct file *file, struct vm_area *area);
 	int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: the usual */
 	int (*open)(struct inode *inode, struct file *file);
+	/* fsync(), in place of writing the inode's pages and its sync(). NULL: those. */
+	int (*sync)(struct file *file);
 	/* Each close() of a descriptor, for e.g. POSIX locks and write errors. */
 	int (*flush)(struct file *file);
 	void (*release)(struct file *file); /* the last reference is gone */
@@ -142,7 +156,9 @@ struct inode {
 	struct time_spec atime, mtime, ctime;
 	struct page_cache cache;
 	struct list in_super;
-	struct list locks; /* struct file_lock: flock() and POSIX */
+	struct inode *hash_next;
+	void *locks; /* struct file_lock: flock() and POSIX; locks.c */
+	void *bound; /* what is at the other side of the name: a FIFO's pipe, a socket */
 	uint32_t
 		writers; /* open for writing; with deny_write > 0 that is ETXTBSY, and the reverse */
 	uint32_t deny_write;
@@ -155,10 +171,16 @@ struct dentry {
 	struct super *super;
 	uint32_t refs;
 	struct list children, sibling;
-	struct list hash;
-	struct mount *mounted; /* on this; NULL: nothing */
-	uint8_t length;
-	char name[];
+	struct list unused; /* in the list of those without references */
+	struct dentry *hash_next;
+	uint32_t hash;
+	bool linked;	       /* can be found under its name */
+	uint8_t length;	       /* of the name */
+	uint8_t room;	       /* in own_name */
+	struct mount *mounted; /* what is on this, one for each mount this can be seen through */
+	uint64_t position;     /* pinned: in the directory, for read_dir() */
+	char *name;	       /* NUL-terminated; own_name, or longer and from kmalloc() */
+	char own_name[];
 };
 
 struct fs_statistics {
@@ -179,6 +201,10 @@ struct super {
 	struct dentry *root;
 	uint64_t device; /* st_dev */
 	bool read_only;
+	bool pinned;   /* names live in dentries only; each holds a reference */
+	bool uncached; /* names change without us (procfs): look them up each time */
+	uint32_t refs; /* mounts */
+	uint64_t last_position;
 	struct list inodes;
 	struct spinlock lock; /* of that list */
 	void *private;
@@ -195,8 +221,11 @@ struct file_system {
 
 struct mount {
 	struct super *super;
-	struct mount *parent; /* NULL: the root */
-	struct dentry *on;    /* in the parent */
+	struct dentry *root;   /* super's, or what was bound */
+	struct mount *parent;  /* NULL: the root, or unmounted */
+	struct dentry *on;     /* in the parent */
+	struct mount *next_on; /* of on->mounted */
+	unsigned child_count;
 	char source[64];
 	uint32_t flags; /* MS_RDONLY … */
 	uint32_t refs;
@@ -216,7 +245,9 @@ struct file {
 	uint32_t refs;
 	struct mutex position_lock;
 	uint64_t position;
-	int32_t owner; /* F_SETOWN */
+	int32_t owner;	     /* F_SETOWN */
+	const char *label;   /* of one without a name: "pipe", "socket", "[eventpoll]" */
+	struct list watches; /* struct epoll_item that watch it; epoll.c */
 	void *private;
 };
 
@@ -242,13 +273,19 @@ char *path_text(const struct path *path, char *buffer, size_t size);
 
 /* May the running process do this (PERMIT_READ | …)? 0 or -EACCES/-EROFS. */
 enum permission { PERMIT_EXECUTE = 1, PERMIT_WRITE = 2, PERMIT_READ = 4 };
+bool inode_is_owner(const struct inode *inode); /* or root */
 int inode_permission(const struct inode *inode, unsigned permissions);
 
 /* --- open files (file.c) */
 /* As open(2), without a descriptor. name is in kernel memory. */
 int file_open(int fd, const char *name, unsigned flags, uint32_t mode, struct file **file);
 int file_open_path(const struct path *path, unsigned flags, struct file **file);
-/* A file without a name on an inode of its own (pipe, socket, eventfd …): label shows in procfs. */
+/* Of a dentry that is in no mount. */
+int file_open_unchecked(struct dentry *dentry, unsigned flags, struct file **made);
+/* The plain object: flags as for open(2); takes inode's reference unless it fails. */
+int file_create(const struct file_operations *operations, struct inode *inode, unsigned flags,
+		struct file **made);
+/* A file without a name (eventfd, epoll …): label shows in procfs. */
 int file_open_nameless(const struct file_operations *operations, void *private, unsigned flags,
 		       const char *label, struct file **file);
 static inline struct file *file_get(struct file *file)
@@ -273,10 +310,32 @@ struct inode *inode_find(struct super *super, uint64_t number);
 struct inode *inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 struct time_spec time_now(void); /* real time */
+/* Sets mtime and ctime (or ctime alone) to now. */
+void inode_touch(struct inode *inode, bool modified);
+/* chmod(), truncate() and so on, with the permissions already checked. Take the lock. */
+int inode_set_mode(struct inode *inode, uint32_t mode);
+int inode_truncate(struct inode *inode, uint64_t size);
+/* A write by anybody but root takes away the right to run as somebody else. Locked. */
+void inode_drop_set_id(struct inode *inode);
+/* The inode that descriptors without a file share, and one of its own for pipes and sockets. */
+struct inode *inode_nameless(uint32_t mode);
 
 /* --- names and trees (dentry.c, mount.c) */
 struct dentry *dentry_get(struct dentry *dentry);
 void dentry_put(struct dentry *dentry);
+/* The child of that name if it is in memory, referenced; else NULL. */
+struct dentry *dentry_find(struct dentry *parent, const char *name, size_t length);
+/* Names an inode (whose reference it takes), or is about to go; the parent's inode is locked. */
+void dentry_attach(struct dentry *dentry, struct inode *inode);
+void dentry_detach(struct dentry *dentry);
+/* A new name. 0 or -ENOMEM. Both parents are locked. */
+int dentry_move(struct dentry *dentry, struct dentry *parent, const char *name, size_t length);
+/* A dentry without inode that can't be found yet. */
+struct dentry *dentry_create(struct dentry *parent, const char *name, size_t length);
+/* Frees the tree of a super that nobody uses. */
+void dentry_drop_all(struct super *super);
+bool dentry_is_below(struct dentry *dentry, struct dentry *ancestor);
+extern struct spinlock dentry_lock;
 /* The child of that name, looked up or from memory, referenced (perhaps without inode); parent's
  * inode is locked. */
 int dentry_lookup(struct dentry *parent, const char *name, size_t length, struct dentry **found);
@@ -287,6 +346,18 @@ void file_system_register(struct file_system *type);
 int vfs_mount(const char *source, const char *target, const char *type, unsigned flags,
 	      const char *options);
 int vfs_unmount(const char *target, unsigned flags);
+void mount_get(struct mount *mount);
+void mount_put(struct mount *mount);
+/* -EROFS: neither the mount nor its super may be written. */
+int mount_check_writable(const struct mount *mount);
+/* Moves path to the root of what is mounted on it, if anything is. */
+void mount_descend(struct path *path);
+/* Moves path from a mount's root to what it is mounted on. false: it isn't there, or has no parent. */
+bool mount_ascend(struct path *path);
+extern struct list mount_all; /* by in_all; guarded by mount_lock */
+extern struct spinlock mount_lock;
+/* The tables, the root file system from the initramfs (or an empty one), and /dev. At boot, once. */
+void vfs_init(void);
 /* The first mount, made at boot. */
 extern struct path vfs_root;
 
@@ -295,6 +366,13 @@ extern struct path vfs_root;
 int device_register(uint32_t type /* S_IFCHR or S_IFBLK */, unsigned major, unsigned minor,
 		    const char *name, uint32_t permissions,
 		    const struct file_operations *operations, void *private);
+/* Removes both again; open files go on. */
+void device_unregister(uint32_t type, unsigned major, unsigned minor, const char *name);
+/* A symbolic link in /dev (with its directories); an old one of that name is replaced. */
+int device_symlink(const char *name, const char *target);
+/* What is registered, or -ENXIO. */
+int device_find(uint32_t type, uint64_t number, const struct file_operations **operations,
+		void **private);
 static inline uint64_t device_number(unsigned major, unsigned minor)
 {
 	return (uint64_t)(major & 0xfff) << 8 | (minor & 0xff) | (uint64_t)(minor & ~0xffu) << 12;

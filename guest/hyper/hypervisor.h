@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define KVM_FEATURE_CLOCKSOURCE2 (1u << 3)
+#define KVM_FEATURE_STEAL_TIME (1u << 5)
 
 /* "KVM", "TCG", …, for people. */
 const char *hypervisor_name(void);

@@ -9,8 +9,10 @@
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
 #include "guest/hyper/hypervisor.h"
+#include "guest/mm/paging.h"
 
 #define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01
+#define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00
 #define SYSTEM_TIME_ENABLE 1
 
 bool pvclock_offered(void)
@@ -61,4 +63,15 @@ uint64_t pvclock_tsc_khz(const struct pvclock *clock)
 		return 0;
 	khz = (1000000ull << 32) / clock->tsc_to_ns_multiplier;
 	return clock->tsc_shift < 0 ? khz << -clock->tsc_shift : khz >> clock->tsc_shift;
+}
+
+uint64_t pvclock_wall_ns(void)
+{
+	/* KVM fills it in when the MSR is written; it must not straddle pages. */
+	static struct {
+		uint32_t version, seconds, nanoseconds, pad;
+	} wall __attribute__((aligned(16)));
+
+	msr_write(MSR_KVM_WALL_CLOCK_NEW, image_gpa(&wall));
+	return wall.seconds * 1000000000ull + wall.nanoseconds;
 }

@@ -32,6 +32,9 @@ void pvclock_start(struct cpu *cpu);
 /* Time in ns; needs pvclock_start() on the running CPU. Interrupts may be on. */
 uint64_t pvclock_ns(const struct pvclock *clock);
 
+/* Real time in ns since 1970 at which pvclock_ns() was 0. Needs pvclock_offered(). */
+uint64_t pvclock_wall_ns(void);
+
 /* TSC frequency as it follows from the structure. */
 uint64_t pvclock_tsc_khz(const struct pvclock *clock);
 

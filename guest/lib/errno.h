@@ -56,6 +56,7 @@ enum error_number {
 	EPROTOTYPE = 91,
 	ENOPROTOOPT = 92,
 	EPROTONOSUPPORT = 93,
+	ESOCKTNOSUPPORT = 94,
 	EOPNOTSUPP = 95,
 	EAFNOSUPPORT = 97,
 	EADDRINUSE = 98,
@@ -72,7 +73,8 @@ enum error_number {
 	EINPROGRESS = 115,
 
 	/* Inside the kernel only: a signal ended a system call's wait; see proc/signal.h. */
-	ERESTART = 512
+	ERESTART = 512,
+	ERESTART_NO_HANDLER = 514 /* the same, but not after a handler, SA_RESTART or not */
 };
 
 #endif

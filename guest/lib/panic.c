@@ -104,6 +104,8 @@ static void begin(void)
 		cpu_halt();
 	lapic_stop_others();
 	console_take_over();
+	log_take_over();
+	print_console_level = LOG_DEBUG;
 }
 
 static _Noreturn void end(void)
@@ -144,12 +146,12 @@ void panic_frame(const struct trap_frame *frame, const char *format, ...)
 
 void panic_double_fault(const struct trap_frame *frame)
 {
-	const uint64_t in_area = frame->rsp % CPU_AREA_BYTES;
+	const uint64_t stack = (frame->rsp - 1) & ~(uint64_t)(STACK_BYTES - 1);
 	const char *why = "the stack pointer is outside every kernel stack";
 
-	if (frame->rsp >= CPU_AREA_BASE && in_area > CPU_AREA_STACK)
+	if (frame->rsp > CPU_AREA_BASE && is_mapped(stack))
 		why = "the stack is fine: look at what the first fault needed (IDT, GDT, TSS)";
-	else if (frame->rsp >= CPU_AREA_BASE && in_area + PAGE_BYTES > CPU_AREA_STACK)
+	else if (frame->rsp > CPU_AREA_BASE && is_mapped(stack + STACK_BYTES))
 		why = "the kernel stack overran into its guard page";
 	panic_frame(frame,
 		    "#DF double fault, handled on its own stack\n"

@@ -10,6 +10,8 @@
 #include "guest/drivers/console.h"
 #include "guest/lib/string.h"
 
+enum log_level print_console_level = LOG_INFO;
+
 struct output {
 	char *at, *end; /* *end is for the NUL */
 };
@@ -78,7 +80,7 @@ static const char *parse_spec(const char *format, struct spec *spec)
 	return format;
 }
 
-static size_t format_args(char *buf, size_t size, const char *format, va_list args)
+size_t print_args_to(char *buf, size_t size, const char *format, va_list args)
 {
 	struct output out = {buf, buf + size - 1};
 
@@ -131,16 +133,24 @@ size_t print_to(char *buf, size_t size, const char *format, ...)
 	size_t length;
 
 	va_start(args, format);
-	length = format_args(buf, size, format, args);
+	length = print_args_to(buf, size, format, args);
 	va_end(args);
 	return length;
 }
 
-void print_args(const char *format, va_list args)
+static void write_out(enum log_level level, const char *format, va_list args)
 {
 	char buf[PRINT_MAX];
+	const size_t length = print_args_to(buf, sizeof(buf), format, args);
 
-	console_write(buf, format_args(buf, sizeof(buf), format, args));
+	log_add(level, buf, length);
+	if (level <= print_console_level)
+		console_write(buf, length);
+}
+
+void print_args(const char *format, va_list args)
+{
+	write_out(LOG_NOTICE, format, args);
 }
 
 void print(const char *format, ...)
@@ -148,6 +158,15 @@ void print(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	print_args(format, args);
+	write_out(LOG_NOTICE, format, args);
+	va_end(args);
+}
+
+void print_level(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_out(level, format, args);
 	va_end(args);
 }

@@ -9,6 +9,7 @@
 #include "guest/arch/spinlock.h"
 #include "guest/lib/string.h"
 #include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 
 #define ADDRESS 0x000ffffffffff000ull
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED_DIRTY)
@@ -112,27 +113,47 @@ bool paging_map(uint64_t *pml4, uint64_t gva, uint64_t gpa, uint64_t flags)
 	return mapped;
 }
 
-uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
+uint64_t *paging_entry(uint64_t *pml4, uint64_t gva)
 {
-	const uint64_t *table = pml4;
+	uint64_t *table = pml4;
 
 	for (unsigned level = 3; level > 0; level--) {
 		const uint64_t entry = table[entry_index(gva, level)];
 
 		if (!(entry & PTE_PRESENT) || (entry & PTE_LARGE))
-			return 0;
+			return NULL;
 		table = table_of(entry);
 	}
-	return table[entry_index(gva, 0)];
+	return &table[entry_index(gva, 0)];
+}
+
+uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva)
+{
+	const uint64_t *entry = paging_entry((uint64_t *)pml4, gva);
+
+	return entry ? *entry : 0;
+}
+
+uint64_t paging_unmap(uint64_t *pml4, uint64_t gva)
+{
+	uint64_t *entry = paging_entry(pml4, gva);
+	uint64_t old = 0;
+
+	if (entry) {
+		old = *entry;
+		*entry = 0;
+	}
+	return old & ADDRESS;
 }
 
 uint64_t *paging_create_space(void)
 {
-	const uint64_t frame = frame_alloc_zeroed();
-	uint64_t *pml4 = direct(frame);
+	const struct page *page = page_alloc(0, PAGE_ATOMIC | PAGE_ZEROED);
+	uint64_t *pml4;
 
-	if (!frame)
+	if (!page)
 		return NULL;
+	pml4 = page_data(page);
 	pml4[entry_index(DIRECT_BASE, 3)] = kernel_pml4[entry_index(DIRECT_BASE, 3)];
 	pml4[511] = kernel_pml4[511];
 	return pml4;

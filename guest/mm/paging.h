@@ -39,6 +39,12 @@ void *paging_direct(uint64_t gpa, uint64_t bytes);
  * replaced, and the caller flushes it. false: no memory for a table. */
 bool paging_map(uint64_t *pml4, uint64_t gva, uint64_t gpa, uint64_t flags);
 
+/* Where the entry for a 4 KiB page of gva is, or NULL: there is no page table for it. */
+uint64_t *paging_entry(uint64_t *pml4, uint64_t gva);
+
+/* Takes one 4 KiB mapping away: the GPA that it had. The caller flushes it. */
+uint64_t paging_unmap(uint64_t *pml4, uint64_t gva);
+
 /* The entry that maps gva by a 4 KiB page, or 0. */
 uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva);
 

@@ -37,6 +37,9 @@ enum vm_mapping {
 	MAP_FIXED_NOREPLACE = 0x100000
 };
 
+/* madvise(2): large pages where a program goes through memory in order, wherever possible, or never. */
+enum vm_huge { HUGE_AUTO, HUGE_ALWAYS, HUGE_NEVER };
+
 struct vm_area {
 	uint64_t start_gva, end_gva; /* page-aligned */
 	uint32_t protection;	     /* enum vm_protection */
@@ -46,9 +49,10 @@ struct vm_area {
 		*cache; /* what backs it: the file's, or of shared anonymous memory; or NULL */
 	uint64_t first_index; /* page of the file at start_gva */
 	const char *label;    /* "[heap]", "[stack]", or NULL; a literal */
+	uint8_t huge;	      /* enum vm_huge */
 	struct space *space;
 	struct tree_node by_address;
-	struct list in_cache; /* of cache->areas */
+	struct list in_cache; /* of cache->areas; when it is no more, of those to be released */
 };
 
 struct space {
@@ -66,10 +70,14 @@ struct space {
 	uint64_t resident, resident_peak; /* pages */
 	uint64_t mapped_pages;		  /* of all areas */
 	uint64_t table_pages;
-	uint64_t swapped;    /* pages */
-	uint64_t reclaim_at; /* where the clock hand of reclaim stands */
-	struct list in_all;  /* of all spaces, for reclaim */
-	bool doomed;	     /* the OOM killer chose it: faults fail at once */
+	uint64_t swapped;	   /* pages */
+	uint64_t reclaim_at;	   /* where the clock hand of reclaim stands */
+	struct list in_all;	   /* of all spaces, for reclaim */
+	struct list table_list;	   /* struct page of its tables, but for the PML4 */
+	struct vm_area *last_area; /* the one found last */
+	uint64_t locked_pages;	   /* of areas that are MAP_LOCKED */
+	bool lock_future;	   /* mlockall(MCL_FUTURE) */
+	bool doomed;		   /* the OOM killer chose it: faults fail at once */
 };
 
 /* An empty space with one reference; NULL: no memory. */

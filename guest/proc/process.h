@@ -17,9 +17,11 @@
 #include "guest/sched/task.h"
 #include "guest/sched/timer.h"
 #include "guest/sched/wait.h"
+#include "guest/time/cpu_timers.h"
 
 struct files;
 struct place;
+struct trap_frame;
 struct tty;
 
 #define GROUPS_MAX 32
@@ -34,6 +36,7 @@ struct credentials {
 struct limit { /* struct rlimit */
 	uint64_t soft, hard;
 };
+#define RLIM_INFINITY UINT64_MAX
 enum limit_kind { /* Linux's numbers */
 		  RLIMIT_CPU,
 		  RLIMIT_FSIZE,
@@ -81,7 +84,7 @@ struct process {
 	struct task *leader; /* the first thread, even when it has ended */
 
 	int32_t group, session; /* process group and session: the IDs of their leaders */
-	struct tty *tty;	/* controlling terminal; NULL: none */
+	struct tty *tty;	/* controlling terminal, until that hangs up; NULL: none */
 	bool has_execed;	/* setpgid() by the parent is over */
 
 	struct space *space;
@@ -92,19 +95,28 @@ struct process {
 
 	struct signal_action actions[SIGNAL_MAX]; /* of signal n at n - 1 */
 	struct signal_queue signals;
-	int32_t exit_status;			   /* as wait4() gives it */
+	int32_t exit_status;			   /* as wait4() gives it; of a process that ends */
 	int32_t exit_signal;			   /* that the parent gets; SIGCHLD */
 	bool exiting;				   /* exit_group(): all threads are to end */
+	struct task *execer;			   /* whose exec waits for the others to end */
+	unsigned queued_count;			   /* signals with information */
 	int32_t stop_signal;			   /* of the stop under way or reported; 0: none */
 	bool stop_unreported, continue_unreported; /* for the parent's wait4() */
 	bool dumps_reset;			   /* prctl(PR_SET_DUMPABLE) */
-	struct waitq child_changed;		   /* parents sleep here in wait4() */
-	struct waitq vforked;			   /* the parent of a vfork() sleeps here */
+	bool no_new_privileges, is_subreaper;	   /* prctl() */
+	int32_t parent_death_signal;		   /* prctl() */
+	uint32_t personality;
+	struct waitq child_changed;  /* parents sleep here in wait4() */
+	struct waitq signal_arrived; /* sigtimedwait() and signalfd sleep here */
+	struct waitq threads_ended;  /* exec sleeps here */
+	struct waitq vforked;	     /* the parent of a vfork() sleeps here */
 	bool vfork_done;
 
 	struct timer alarm; /* setitimer(ITIMER_REAL) */
 	uint64_t alarm_interval_ns;
-	void *timers; /* POSIX timers, ITIMER_VIRTUAL and _PROF; time/ */
+	struct cpu_timer cpu_timers[CPU_TIMER_COUNT]; /* ITIMER_VIRTUAL and _PROF */
+	uint64_t cpu_limit_warned;		      /* s of CPU time at the last SIGXCPU */
+	struct list timers; /* POSIX timers, time/posix_timers.c; next NULL: none ever */
 	struct usage ended, children_usage;
 	uint64_t started_ns;
 	int32_t oom_adjust; /* -1000 to 1000 */
@@ -123,8 +135,41 @@ static inline struct process *process_this(void)
 
 /* The process with this ID, referenced, zombie or not; or NULL. */
 struct process *process_find(int32_t pid);
+/* Whether a process, zombie or not, a group or a session has this number. From task_create(), with a
+ * spinlock held; process_lock is free then. */
+bool process_id_is_used(int32_t id);
 struct process *process_get(struct process *process);
 void process_put(struct process *process);
+
+/* Whether a process, a group or a session has this number, so that no task may get it. */
+bool process_id_is_used(int32_t id);
+
+/* A copy of what parent passes on by fork(), in no tree, without threads, memory and files, with one
+ * reference; NULL: no memory. process_link() gives it its number and its place below parent. */
+struct process *process_create(const struct process *parent);
+void process_link(struct process *process, struct process *parent, struct task *leader);
+/* Takes a zombie out of the tree, with process_lock held; then process_put(), without. */
+void process_unlink(struct process *process);
+
+/* Makes all threads but keep end, with process_lock held. */
+void process_interrupt_threads(struct process *process, const struct task *keep);
+/* Begins exit_group() unless it has begun, with process_lock held. */
+void process_begin_exit(struct process *process, int32_t status);
+
+/* Whether no member of the group has a parent in another group of the session (POSIX 3.264), apart from
+ * ignored; and SIGHUP and SIGCONT to it if it became so with a stopped member. Under process_lock. */
+bool process_group_is_orphaned(int32_t group, const struct process *ignored);
+void process_group_check_orphaned(int32_t group, const struct process *ignored);
+
+/* Tells the parent about a stop or a continuation, with process_lock held. */
+void process_report_to_parent(struct process *process, int code, int status);
+
+/* What a process has used: its threads that live and those that have ended. Under process_lock. */
+struct usage process_usage(const struct process *process);
+void usage_add(struct usage *to, const struct usage *from);
+
+/* In seconds and microseconds, with usage's other fields: struct rusage at gva. 0 or -EFAULT. */
+int usage_write(uint64_t gva, const struct usage *usage);
 
 /* Whether the running process may do what only root may. */
 static inline bool process_is_root(void)

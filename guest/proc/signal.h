@@ -62,6 +62,8 @@ enum signal_code {
 	FPE_FLTINV = 7,
 	SEGV_MAPERR = 1,
 	SEGV_ACCERR = 2,
+	ILL_PRVOPC = 5,
+	BUS_ADRALN = 1,
 	BUS_ADRERR = 2,
 	TRAP_BRKPT = 1,
 	TRAP_TRACE = 2,
@@ -74,7 +76,7 @@ enum signal_code {
 
 /* A set of signals, bit n - 1 for signal n, as user programs have it. */
 typedef uint64_t signal_set;
-#define SIGNAL_BIT(number) (1ull << ((number)-1))
+#define SIGNAL_BIT(number) ((uint64_t)1 << ((number)-1))
 
 /* Linux's siginfo_t on x86-64: 128 bytes. */
 struct signal_info {
@@ -101,9 +103,12 @@ struct signal_info {
 };
 _Static_assert(sizeof(struct signal_info) == 128, "siginfo_t");
 
+struct queued_signal;
+
+/* All zeroes is an empty one. */
 struct signal_queue {
 	signal_set set;
-	struct list infos; /* struct queued_signal, oldest first */
+	struct queued_signal *first, *last; /* oldest first; of a signal in set there may be none */
 };
 
 /* In each task. Guarded by process_lock (proc/process.h), but for `pending`, which the task reads. */
@@ -133,7 +138,36 @@ int signal_send_group(int32_t group, const struct signal_info *info);
 void signal_force(int number, int code, uint64_t address_gva);
 
 /* On the way to user mode, interrupts on: delivers what is pending, stops, or ends the process.
- * result is what a system call returned, for restarting it; in_syscall says whether there was one. */
+ * in_syscall: frame->rax is what a system call returned, and frame->error its number, for restarting it,
+ * or NO_RESTART. */
+#define NO_RESTART (~0ull)
 void signal_deliver(struct trap_frame *frame, bool in_syscall);
+
+/* Whether number would end the running process. */
+bool signal_is_fatal(int number);
+
+/* Takes the oldest pending signal of wanted from the running task or its process; false: there is none.
+ * For sigtimedwait() and signalfd, which wait on process->signal_arrived. */
+bool signal_take(signal_set wanted, struct signal_info *info);
+signal_set signal_pending_set(void);
+
+/* Changes the running task's mask; SIGKILL and SIGSTOP stay out of it. */
+void signal_set_blocked(signal_set blocked);
+/* The same until the next delivery, for sigsuspend(), ppoll(), pselect(), epoll_pwait(). */
+void signal_block_for_wait(signal_set blocked);
+/* Ends that early, after a wait that no signal ended. */
+void signal_unblock_after_wait(void);
+
+/* --- For proc/ and tty/ only, under process_lock. */
+int signal_send_locked(struct process *process, struct task *task, const struct signal_info *info);
+void signal_send_number_locked(struct process *process, int number);
+int signal_send_group_locked(int32_t group, const struct signal_info *info);
+/* Sets task->signals.pending to what is true. */
+void signal_recalculate(struct task *task);
+/* Makes task look at its signals soon, if it is in one of these states or running. */
+void signal_interrupt(struct task *task, unsigned states);
+/* Drops what is pending of set. */
+void signal_discard(struct signal_queue *queue, signal_set set, struct process *process);
+bool signal_is_ignored(const struct process *process, int number);
 
 #endif

@@ -17,8 +17,9 @@
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
-#include "guest/mm/frame.h"
-#include "guest/proc/user_program.h"
+#include "guest/mm/page.h"
+#include "guest/proc/signal.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/disk_commands.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
@@ -45,10 +46,10 @@ static void cmd_cpus(const char *argument)
 
 static void cmd_mem(const char *argument)
 {
-	struct frame_stats stats;
+	struct page_stats stats;
 
 	(void)argument;
-	frame_stats_read(&stats);
+	page_stats_read(&stats);
 	for (unsigned i = 0; i < machine.ram_count; i++)
 		print("  RAM   %012lx - %012lx\n", machine.ram[i].start, machine.ram[i].end);
 	for (unsigned i = 0; i < machine.taken_count; i++)
@@ -95,15 +96,15 @@ static void cmd_ring(const char *argument)
 	(void)argument;
 	asm volatile("mov %%cs, %0" : "=r"(cs));
 	print("  the kernel runs in ring %u (cs %#x)\n  ", cs & 3, cs);
-	process_run(USER_HELLO);
+	spawn_hello(USER_HELLO);
 	for (unsigned i = 0; i < USER_TASK_COUNT; i++) {
-		int64_t result;
+		int result;
 
 		if (!attempt[i])
 			continue;
-		result = process_run(i);
+		result = spawn_hello(i);
 		print("  ring 3 tries to %-22s -> %s\n", attempt[i],
-		      result < 0 ? trap_name(-result) : "it could!");
+		      result == -SIGSEGV ? "SIGSEGV" : "it could!");
 	}
 }
 

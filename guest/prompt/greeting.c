@@ -7,24 +7,24 @@
 #include "guest/arch/cpu.h"
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
+#include "guest/arch/syscall_entry.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/hyper/hypervisor.h"
 #include "guest/lib/print.h"
-#include "guest/mm/frame.h"
-#include "guest/proc/user_program.h"
+#include "guest/mm/page.h"
 #include "guest/prompt/measure.h"
+#include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
-#include "guest/time/tick.h"
 
 #define HYPERCALL_ROUNDS 32
 
 static void greet_memory(void)
 {
-	struct frame_stats stats;
+	struct page_stats stats;
 
-	frame_stats_read(&stats);
+	page_stats_read(&stats);
 	print("  memory      %lu MiB, %lu MiB free\n", machine.ram_bytes >> 20,
 	      stats.free * PAGE_BYTES >> 20);
 }
@@ -33,8 +33,8 @@ static void greet_clock(void)
 {
 	print("  clock       %s, TSC %lu.%03lu MHz (%s), %u ticks/s by %s\n",
 	      clock_info.kvmclock ? "kvmclock" : "TSC", clock_info.tsc_hz / 1000000,
-	      clock_info.tsc_hz / 1000 % 1000, clock_source_name(clock_info.tsc_source), TICK_HZ,
-	      cpu_features.tsc_deadline ? "TSC deadline" : "LAPIC timer");
+	      clock_info.tsc_hz / 1000 % 1000, clock_source_name(clock_info.tsc_source),
+	      SCHED_TICK_HZ, cpu_features.tsc_deadline ? "TSC deadline" : "LAPIC timer");
 }
 
 static void greet_hypercalls(void)
@@ -64,7 +64,7 @@ void greet(void)
 				 : "memory map alone",
 	      console_name());
 	print("  hypervisor  %s%s\n", hypervisor_name(),
-	      process_syscall_stays_in_user() ? ", deprivileged (syscall stays in ring 3)" : "");
+	      syscall_stays_in_user() ? ", deprivileged (syscall stays in ring 3)" : "");
 	print("  processors  %u of %u CPUs online, %s\n", smp_online_count(), machine.cpu_count,
 	      lapic_is_x2apic() ? "x2APIC" : "xAPIC");
 	greet_memory();

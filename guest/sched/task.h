@@ -17,11 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/arch/stack.h"
 #include "guest/lib/list.h"
 #include "guest/proc/signal.h"
 #include "guest/sched/entity.h"
 
 struct cpu;
+struct page;
 struct process;
 struct space;
 struct trap_frame;
@@ -32,7 +34,8 @@ enum task_state {
 	TASK_SLEEPING,	      /* a signal ends it */
 	TASK_UNINTERRUPTIBLE, /* only task_wake() ends it, within a bounded time */
 	TASK_STOPPED,	      /* job control */
-	TASK_ZOMBIE
+	TASK_ZOMBIE,
+	TASK_NEW /* created, not started */
 };
 
 /* What fxsave writes, Intel SDM vol. 1 §10.5. OSXSAVE stays off, so programs see no AVX. */
@@ -41,6 +44,7 @@ struct fpu_state {
 } __attribute__((aligned(16)));
 
 #define TASK_NAME_BYTES 16
+#define TID_MAX 32767 /* as pid_max is without being set */
 
 struct task {
 	uint64_t kernel_rsp;   /* while it doesn't run; switch.S */
@@ -56,20 +60,25 @@ struct task {
 	struct space *space;	/* NULL in a kernel thread */
 	struct list in_process; /* of process->threads */
 	uint64_t fs_base, gs_base;
+	uint64_t try_rsp; /* of trap_catch(), 0: an exception in the kernel is a panic */
 	struct fpu_state fpu;
+	struct page *xstate; /* upper halves of vector registers; xstate.h */
+	uint32_t fpu_cpu;    /* 1 + the CPU that last loaded it; 0: none yet */
 	struct task_signals signals;
 	uint64_t clear_tid_gva; /* set_tid_address(): zeroed and woken at exit; 0: none */
 	uint64_t robust_list_gva;
 	int32_t exit_status; /* as wait4() reports it */
 	uint64_t fault_count_minor, fault_count_major;
 	uint64_t started_ns;
+	struct task *next_of_id;	  /* of those with the same hash of tid */
+	void (*function)(void *argument); /* of a kernel thread */
+	void *argument;
 };
 
-/* The running task. Every kernel stack's lowest bytes say whose it is (arch/cpu.h). */
-struct task *task_this(void);
-
 /* A task of process that starts in function(argument), in no run queue yet; one reference is the
- * caller's. It is in process->threads. NULL: no memory. */
+ * caller's. It is in process->threads, where it stays until its process takes it out. Nice level, policy
+ * and affinity are the caller's own for a thread in user mode, the usual ones for others. To give up one
+ * that was never started: task_discard(). NULL: no memory. */
 struct task *task_create(struct process *process, const char *name,
 			 void (*function)(void *argument), void *argument);
 
@@ -79,7 +88,11 @@ struct task *task_create_user(struct process *process, const struct trap_frame *
 /* Lets a new task run. */
 void task_start(struct task *task);
 
-/* A kernel thread, created and started; it may return from function. NULL: no memory. */
+/* Gives up a task that was not started, with the caller's reference. */
+void task_discard(struct task *task);
+
+/* A kernel thread, created and started; it may return from function. The caller has no reference: what
+ * is returned is good as long as the thread lives. NULL: no memory. */
 struct task *kthread_start(const char *name, void (*function)(void *argument), void *argument);
 
 static inline struct task *task_get(struct task *task)
@@ -107,6 +120,12 @@ static inline bool task_wake(struct task *task)
 {
 	return task_wake_from(task, 1u << TASK_SLEEPING | 1u << TASK_UNINTERRUPTIBLE);
 }
+
+/* For sched_start_cpu(): what runs already becomes this CPU's idle task. NULL: no memory. */
+struct task *task_create_idle(unsigned cpu);
+
+/* task gets the number of from, which has ended, and from task's: a thread becomes its process's first. */
+void task_take_tid(struct task *task, struct task *from);
 
 /* All tasks, for procfs and signals: the task with this thread ID, referenced, or NULL. */
 struct task *task_find(int32_t tid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Timers of the kernel: a function called at a time, on the CPU that set it, in its timer interrupt.
+ * Each CPU has its tree of them and programs its LAPIC for the first; when nothing is due, for nothing.
  */
 #ifndef GUEST_SCHED_TIMER_H
 #define GUEST_SCHED_TIMER_H
@@ -10,6 +11,8 @@
 
 #include "guest/lib/tree.h"
 
+#define TIMER_NEVER UINT64_MAX
+
 struct timer {
 	uint64_t at_ns;			      /* clock_ns() */
 	void (*expired)(struct timer *timer); /* interrupts off; may set it again */
@@ -18,15 +21,23 @@ struct timer {
 	bool set;
 };
 
+/* On each CPU once, interrupts off. */
+void timer_start_cpu(void);
+
 void timer_init(struct timer *timer, void (*expired)(struct timer *timer));
 
 /* (Re)starts it. */
 void timer_set(struct timer *timer, uint64_t at_ns);
 
-/* Stops it, and waits for expired() to return if it runs on another CPU. Whether it was set. */
+/* Stops it, and waits for expired() to return if it runs on another CPU: the caller holds no lock that
+ * expired() takes. Whether it was set. */
 bool timer_cancel(struct timer *timer);
 
 /* Sleeps: 0, or -ERESTART if a signal came first. */
 int timer_sleep_until(uint64_t deadline_ns);
+
+/* For the scheduler: this CPU wants sched_tick() at that time, and not at the one said before.
+ * Interrupts off. */
+void timer_preempt_at(uint64_t at_ns);
 
 #endif

@@ -50,6 +50,10 @@ void wait_begin(struct waitq *queue, struct wait *wait, enum task_state state);
 int wait_step(struct wait *wait, enum task_state state, uint64_t deadline_ns);
 void wait_end(struct wait *wait);
 
+/* wait_step() for a task that has called task_sleep(state) and looked at its condition, in no queue. It
+ * may be marked as sleeping or not afterwards. */
+int wait_sleep(enum task_state state, uint64_t deadline_ns);
+
 /* Sleeps until condition (an expression) is true: 0, or -ERESTART or -ETIMEDOUT. */
 #define wait_until_in(queue, condition, state, deadline_ns)                             \
 	({                                                                              \

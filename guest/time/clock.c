@@ -14,7 +14,8 @@
 #define KVM_LAPIC_HZ 1000000000ull /* KVM's bus clock unless it says otherwise */
 
 struct clock_info clock_info;
-static uint64_t ns_multiplier; /* ns = ticks * this >> 32 */
+static uint64_t ns_multiplier;			  /* ns = ticks * this >> 32 */
+static uint64_t tsc_multiplier, lapic_multiplier; /* ticks = ns * this >> 24 */
 static uint64_t tsc_at_boot;
 
 static void set_tsc(uint64_t hz, enum clock_source source)
@@ -54,6 +55,8 @@ void clock_init(struct cpu *cpu)
 	if (!clock_info.tsc_hz || (!clock_info.lapic_hz && !cpu_features.tsc_deadline))
 		measure();
 	ns_multiplier = (NS_PER_SECOND << 32) / clock_info.tsc_hz;
+	tsc_multiplier = (clock_info.tsc_hz << 24) / NS_PER_SECOND;
+	lapic_multiplier = (clock_info.lapic_hz << 24) / NS_PER_SECOND;
 	tsc_at_boot = tsc_read();
 }
 
@@ -66,6 +69,18 @@ void clock_start_cpu(struct cpu *cpu)
 uint64_t clock_tsc_to_ns(uint64_t ticks)
 {
 	return (uint64_t)((unsigned __int128)ticks * ns_multiplier >> 32);
+}
+
+uint64_t clock_ns_to_tsc(uint64_t ns)
+{
+	return (uint64_t)((unsigned __int128)ns * tsc_multiplier >> 24);
+}
+
+uint32_t clock_ns_to_lapic(uint64_t ns)
+{
+	const unsigned __int128 ticks = (unsigned __int128)ns * lapic_multiplier >> 24;
+
+	return ticks > UINT32_MAX ? UINT32_MAX : ticks ? (uint32_t)ticks : 1;
 }
 
 /* Never earlier than what anybody has read before: a host that is late in bringing kvmclock and TSC together

@@ -32,6 +32,10 @@ uint64_t clock_ns(void);
 /* TSC ticks to ns. */
 uint64_t clock_tsc_to_ns(uint64_t ticks);
 
+/* ns to TSC ticks, and to a count for the LAPIC timer: at least 1, at most what it can count. */
+uint64_t clock_ns_to_tsc(uint64_t ns);
+uint32_t clock_ns_to_lapic(uint64_t ns);
+
 const char *clock_source_name(enum clock_source source);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A request is a chain of header, data (in two pieces if it is long enough, so that chains differ in
- * length) and status byte. Header and status are the slot's, one for each request under way.
+ * A request is a chain of header, data (one that is contiguous in two pieces if it is long enough, so that
+ * chains differ in length) and status byte. Header and status are the slot's, one for each request under way.
  */
 #include "guest/virtio/blk.h"
 
@@ -18,6 +18,8 @@
 #define DEPTH_MAX 64
 #define DESCRIPTORS_EACH 4
 #define REQUEST_SECTORS_MAX 2048
+#define SERIAL_BYTES 20 /* VIRTIO_BLK_T_GET_ID, §5.2.6 */
+#define ANSWER_NS 5000000000ull
 
 struct slot {
 	struct virtio_blk_header header;
@@ -47,19 +49,33 @@ static struct slot *free_slot(struct virtio_blk *blk)
 	return slot;
 }
 
-static unsigned describe_buffers(const struct block_request *request, uint64_t slot_gpa,
-				 struct virtq_buffer *buffer)
+static unsigned describe_contiguous(const struct block_request *request,
+				    struct virtq_buffer *buffer)
 {
 	const uint32_t bytes = request->sector_count * SECTOR_BYTES;
 	const uint32_t first = request->sector_count > 1 ? bytes / 2 : bytes;
 	const bool in = request->operation == BLOCK_READ;
 	unsigned n = 0;
 
-	buffer[n++] = (struct virtq_buffer){slot_gpa, sizeof(struct virtio_blk_header), false};
 	if (bytes)
 		buffer[n++] = (struct virtq_buffer){request->gpa, first, in};
 	if (bytes > first)
 		buffer[n++] = (struct virtq_buffer){request->gpa + first, bytes - first, in};
+	return n;
+}
+
+static unsigned describe_buffers(const struct block_request *request, uint64_t slot_gpa,
+				 struct virtq_buffer *buffer)
+{
+	unsigned n = 0;
+
+	buffer[n++] = (struct virtq_buffer){slot_gpa, sizeof(struct virtio_blk_header), false};
+	if (!request->pieces)
+		n += describe_contiguous(request, buffer + n);
+	for (unsigned i = 0; i < request->piece_count; i++)
+		buffer[n++] = (struct virtq_buffer){request->pieces[i].gpa,
+						    request->pieces[i].bytes,
+						    request->operation == BLOCK_READ};
 	buffer[n++] = (struct virtq_buffer){slot_gpa + offsetof(struct slot, status), 1, true};
 	return n;
 }
@@ -73,7 +89,7 @@ static bool submit(struct block_device *disk, struct block_request *request)
 	};
 	struct virtio_blk *blk = disk->context;
 	struct slot *slot = free_slot(blk);
-	struct virtq_buffer buffer[DESCRIPTORS_EACH];
+	struct virtq_buffer buffer[BLOCK_PIECES_MAX + 2];
 	uint64_t gpa;
 	unsigned n;
 
@@ -90,18 +106,12 @@ static bool submit(struct block_device *disk, struct block_request *request)
 	return true;
 }
 
-static struct block_request *complete(struct block_device *disk, uint64_t limit_ns)
+static struct block_request *take_one(struct virtio_blk *blk)
 {
-	struct virtio_blk *blk = disk->context;
-	struct virtq *queue = &blk->device->queue[0];
 	struct block_request *request;
-	struct slot *slot;
 	uint32_t written;
+	struct slot *slot = virtq_take(&blk->device->queue[0], &written);
 
-	virtq_kick(queue);
-	if (!virtq_has_used(queue) && !virtio_queue_wait(queue, limit_ns))
-		return NULL;
-	slot = virtq_take(queue, &written);
 	if (!slot)
 		return NULL;
 	request = slot->request;
@@ -109,6 +119,46 @@ static struct block_request *complete(struct block_device *disk, uint64_t limit_
 	blk->busy--;
 	request->failed = slot->status != VIRTIO_BLK_S_OK;
 	return request;
+}
+
+static struct block_request *complete(struct block_device *disk, uint64_t limit_ns)
+{
+	struct virtio_blk *blk = disk->context;
+	struct virtq *queue = &blk->device->queue[0];
+
+	virtq_kick(queue);
+	if (!virtq_has_used(queue) && !virtio_queue_wait(queue, limit_ns))
+		return NULL;
+	return take_one(blk);
+}
+
+static void start(struct block_device *disk)
+{
+	struct virtio_blk *blk = disk->context;
+	struct virtq *queue = &blk->device->queue[0];
+
+	virtq_ask_interrupt(queue, true);
+	virtq_kick(queue);
+}
+
+/* Once there is nothing left, the next one shall interrupt, unless it came in between. */
+static struct block_request *take(struct block_device *disk)
+{
+	struct virtio_blk *blk = disk->context;
+	struct block_request *request = take_one(blk);
+
+	if (request)
+		return request;
+	virtq_ask_interrupt(&blk->device->queue[0], true);
+	return take_one(blk);
+}
+
+static void on_interrupt(struct virtio_device *device)
+{
+	struct virtio_blk *blk = device->driver;
+
+	if (blk->disk.interrupted)
+		blk->disk.interrupted(&blk->disk);
 }
 
 static bool restart(struct block_device *disk)
@@ -125,28 +175,60 @@ static void describe(const struct block_device *disk, char *text, unsigned size)
 	virtio_describe(blk->device, text, size);
 }
 
+/* The serial number that the host gave the disk, if any. By a polled request like those of the prompt. */
+static void read_serial(struct virtio_blk *blk)
+{
+	struct slot *slot = blk->slots.at;
+	struct block_request request = {0};
+	char *text = (char *)(slot + DEPTH_MAX);
+	const struct virtq_buffer buffer[3] = {
+		{blk->slots.gpa, sizeof(slot->header), false},
+		{blk->slots.gpa + DEPTH_MAX * sizeof(*slot), SERIAL_BYTES, true},
+		{blk->slots.gpa + offsetof(struct slot, status), 1, true},
+	};
+
+	slot->header = (struct virtio_blk_header){VIRTIO_BLK_T_GET_ID, 0, 0};
+	slot->status = 0xff;
+	if (!virtq_add(&blk->device->queue[0], buffer, 3, slot))
+		return;
+	slot->request = &request;
+	blk->busy++;
+	if (!complete(&blk->disk, ANSWER_NS) || request.failed)
+		return;
+	for (unsigned i = 0; i < SERIAL_BYTES && text[i] > ' ' && text[i] < 0x7f; i++)
+		blk->disk.serial[i] = text[i] == '/' ? '_' : text[i];
+}
+
 void virtio_blk_attach(struct virtio_device *device)
 {
 	struct virtio_blk *blk = &all[count];
+	unsigned pieces;
 
 	if (count == DISKS_MAX || !virtio_start(device, F_READ_ONLY | F_FLUSH) ||
-	    !dma_alloc(&blk->slots, DEPTH_MAX * sizeof(struct slot)) ||
+	    !dma_alloc(&blk->slots, DEPTH_MAX * sizeof(struct slot) + SERIAL_BYTES) ||
 	    !virtio_queue_open(device, 0, DEPTH_MAX * DESCRIPTORS_EACH))
 		return;
 	virtio_ready(device);
 	blk->device = device;
+	device->driver = blk;
+	device->on_interrupt = on_interrupt;
+	pieces = device->queue[0].size - 2;
 	blk->disk = (struct block_device){
 		.driver = "virtio-blk",
 		.sector_count = virtio_config(device, CONFIG_CAPACITY, 8),
 		.request_max = REQUEST_SECTORS_MAX,
 		.depth = device->queue[0].size / DESCRIPTORS_EACH,
+		.piece_max = pieces < BLOCK_PIECES_MAX ? pieces : BLOCK_PIECES_MAX,
 		.read_only = device->negotiated & F_READ_ONLY,
 		.submit = submit,
 		.complete = complete,
+		.start = start,
+		.take = take,
 		.restart = device->negotiated & VIRTIO_F_RING_RESET ? restart : NULL,
 		.describe = describe,
 		.context = blk,
 	};
 	print_to(blk->disk.name, sizeof(blk->disk.name), "vd%c", 'a' + count++);
+	read_serial(blk);
 	block_add(&blk->disk);
 }

@@ -56,7 +56,9 @@ struct virtio_device {
 	const struct virtio_transport *transport;
 	uint64_t offered, negotiated;
 	bool listening;
-	uint64_t interrupts; /* counted by the handler */
+	uint64_t interrupts;				    /* counted by the handler */
+	void (*on_interrupt)(struct virtio_device *device); /* called then; NULL: nobody asks */
+	void *driver;					    /* of whoever set that */
 	struct virtq queue[VIRTIO_QUEUES_MAX];
 
 	/* virtio-mmio */
@@ -78,6 +80,14 @@ struct virtio_device {
 /* All devices of the machine, in the order in which they were found: first MMIO, then PCI. */
 extern struct virtio_device virtio_device[VIRTIO_DEVICES_MAX];
 extern unsigned virtio_device_count;
+
+/* For transports' handlers. */
+static inline void virtio_count_interrupt(struct virtio_device *device)
+{
+	device->interrupts++;
+	if (device->on_interrupt)
+		device->on_interrupt(device);
+}
 
 /* Fills the table, the first time it is called. */
 void virtio_find_all(void);

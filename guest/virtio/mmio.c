@@ -118,7 +118,7 @@ static void on_interrupt(void *context)
 	if (!status)
 		return; /* somebody else on the same line */
 	set(device, VIRTIO_MMIO_INTERRUPT_ACK, status);
-	device->interrupts++;
+	virtio_count_interrupt(device);
 }
 
 static void listen(struct virtio_device *device)

@@ -125,14 +125,14 @@ static void on_line(void *context)
 	struct virtio_device *device = context;
 
 	if (mmio_read8(device->isr)) /* reading takes the line down, §4.1.4.5 */
-		device->interrupts++;
+		virtio_count_interrupt(device);
 }
 
 static void on_message(void *context)
 {
 	struct virtio_device *device = context;
 
-	device->interrupts++;
+	virtio_count_interrupt(device);
 }
 
 static void listen(struct virtio_device *device)

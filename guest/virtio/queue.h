@@ -16,7 +16,7 @@
 #include "guest/virtio/spec.h"
 
 #define VIRTQ_SIZE_MAX 256
-#define VIRTQ_CHAIN_MAX 8
+#define VIRTQ_CHAIN_MAX 18 /* header, 64 KiB in pages, status */
 
 struct virtq;
 

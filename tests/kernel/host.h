@@ -17,5 +17,6 @@ void host_ram_map(uint64_t bytes); /* without the second part */
 extern struct task *host_task; /* what task_this() returns */
 extern uint64_t host_clock_ns;
 extern unsigned host_tlb_flushes; /* calls of tlb_flush_range() */
+extern unsigned host_signals_sent;
 
 #endif

@@ -48,8 +48,8 @@ struct run {
 	struct loop_timer *timeout;
 	struct loop_timer *stop_timeout;
 	uint8_t *firmware;
-	int initrd_fd;	      /* --root: what was made for it; -1: none */
-	char initrd_path[32]; /* and how the loader finds it */
+	int initrd_fd;		      /* --root: what was made for it; -1: none */
+	char initrd_path[PATH_BYTES]; /* that, or the bundled one, as the loader finds it */
 	int signal_fd;
 	int ended_by_signal;   /* 0: by none */
 	enum vm_end user_wish; /* an end that the user asked for */
@@ -206,8 +206,13 @@ static int find_image(struct run *run)
 	if (run->options.image)
 		return 0;
 	run->options.image = run->image_path;
-	if (path_find_data("guest/vitrine-guest", run->image_path, sizeof(run->image_path)) == 0)
+	if (path_find_data("guest/vitrine-guest", run->image_path, sizeof(run->image_path)) == 0) {
+		/* Its user land; without it the kernel has its own prompt. */
+		if (!run->options.initrd && path_find_data("guest/initramfs.cpio", run->initrd_path,
+							   sizeof(run->initrd_path)) == 0)
+			run->options.initrd = run->initrd_path;
 		return 0;
+	}
 	return fail(
 		VITRINE_EXIT_HOST,
 		"the bundled guest is not installed beside vitrine; build it with make, or name an "

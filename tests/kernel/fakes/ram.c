@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "guest/mm/frame.h"
 #include "guest/mm/page.h"
 #include "tests/kernel/host.h"
 
@@ -30,6 +29,6 @@ void host_ram_start(uint64_t bytes)
 		return;
 	mapped = bytes;
 	host_ram_map(bytes);
-	frame_add_range(PAGE_BYTES, bytes);
+	page_add_range(PAGE_BYTES, bytes);
 	page_init();
 }

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of processes, and their tree.
+ */
+#include "guest/proc/process.h"
+
+#include <stddef.h>
+
+#include "guest/lib/string.h"
+#include "guest/mm/slab.h"
+#include "guest/time/clock.h"
+
+#define UNLIMITED UINT64_MAX
+#define STACK_LIMIT (8ull << 20)
+#define FILES_SOFT 1024
+#define FILES_HARD 1024
+#define THREADS_PER_USER 1024
+#define SIGNALS_QUEUED 1024
+#define LOCKED_BYTES (8ull << 20)
+#define QUEUE_BYTES 819200
+
+struct spinlock process_lock;
+struct list process_all = LIST_EMPTY(process_all);
+struct process *process_init;
+
+struct process kernel_process = {
+	.refs = 1,
+	.parent = &kernel_process,
+	.children = LIST_EMPTY(kernel_process.children),
+	.sibling = LIST_EMPTY(kernel_process.sibling),
+	.in_all = LIST_EMPTY(kernel_process.in_all),
+	.threads = LIST_EMPTY(kernel_process.threads),
+	.child_changed = WAITQ_EMPTY(kernel_process.child_changed),
+	.signal_arrived = WAITQ_EMPTY(kernel_process.signal_arrived),
+	.threads_ended = WAITQ_EMPTY(kernel_process.threads_ended),
+	.vforked = WAITQ_EMPTY(kernel_process.vforked),
+	.limits = {[RLIMIT_CPU] = {UNLIMITED, UNLIMITED},
+		   [RLIMIT_FSIZE] = {UNLIMITED, UNLIMITED},
+		   [RLIMIT_DATA] = {UNLIMITED, UNLIMITED},
+		   [RLIMIT_STACK] = {STACK_LIMIT, UNLIMITED},
+		   [RLIMIT_CORE] = {0, UNLIMITED},
+		   [RLIMIT_RSS] = {UNLIMITED, UNLIMITED},
+		   [RLIMIT_NPROC] = {THREADS_PER_USER, THREADS_PER_USER},
+		   [RLIMIT_NOFILE] = {FILES_SOFT, FILES_HARD},
+		   [RLIMIT_MEMLOCK] = {LOCKED_BYTES, LOCKED_BYTES},
+		   [RLIMIT_AS] = {UNLIMITED, UNLIMITED},
+		   [RLIMIT_LOCKS] = {UNLIMITED, UNLIMITED},
+		   [RLIMIT_SIGPENDING] = {SIGNALS_QUEUED, SIGNALS_QUEUED},
+		   [RLIMIT_MSGQUEUE] = {QUEUE_BYTES, QUEUE_BYTES},
+		   [RLIMIT_RTTIME] = {UNLIMITED, UNLIMITED}},
+};
+
+struct process *process_find(int32_t pid)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+	struct process *found = NULL;
+
+	list_for_each(link, &process_all)
+	{
+		struct process *process = container_of(link, struct process, in_all);
+
+		if (process->pid == pid) {
+			found = process_get(process);
+			break;
+		}
+	}
+	spin_unlock(&process_lock, flags);
+	return found;
+}
+
+bool process_id_is_used(int32_t id)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+	bool used = false;
+
+	list_for_each(link, &process_all)
+	{
+		const struct process *process = container_of(link, struct process, in_all);
+
+		used = used || process->pid == id || process->group == id || process->session == id;
+	}
+	spin_unlock(&process_lock, flags);
+	return used;
+}
+
+struct process *process_get(struct process *process)
+{
+	__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);
+	return process;
+}
+
+void process_put(struct process *process)
+{
+	if (__atomic_fetch_sub(&process->refs, 1, __ATOMIC_ACQ_REL) == 1)
+		kfree(process);
+}
+
+static void alarm_expired(struct timer *timer)
+{
+	struct process *process = container_of(timer, struct process, alarm);
+
+	signal_send_number(process, SIGALRM);
+	if (process->alarm_interval_ns)
+		timer_set(timer, timer->at_ns + process->alarm_interval_ns);
+}
+
+struct process *process_create(const struct process *parent)
+{
+	struct process *process = kmalloc(sizeof(*process));
+
+	if (!process)
+		return NULL;
+	process->refs = 1;
+	list_init(&process->children);
+	list_init(&process->sibling);
+	list_init(&process->in_all);
+	list_init(&process->threads);
+	waitq_init(&process->child_changed);
+	waitq_init(&process->signal_arrived);
+	waitq_init(&process->threads_ended);
+	waitq_init(&process->vforked);
+	timer_init(&process->alarm, alarm_expired);
+	process->credentials = parent->credentials;
+	memcpy(process->limits, parent->limits, sizeof(process->limits));
+	memcpy(process->actions, parent->actions, sizeof(process->actions));
+	process->personality = parent->personality;
+	process->no_new_privileges = parent->no_new_privileges;
+	process->dumps_reset = parent->dumps_reset;
+	process->oom_adjust = parent->oom_adjust;
+	process->exit_signal = SIGCHLD;
+	process->started_ns = clock_ns();
+	return process;
+}
+
+/* Group, session and terminal are read here, so that no setpgid() and no hang-up comes in between. */
+void process_link(struct process *process, struct process *parent, struct task *leader)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+
+	process->leader = task_get(leader);
+	process->pid = leader->tid;
+	process->group = parent->group;
+	process->session = parent->session;
+	process->tty = parent->tty;
+	process->parent = parent;
+	list_add_last(&parent->children, &process->sibling);
+	list_add_last(&process_all, &process->in_all);
+	spin_unlock(&process_lock, flags);
+}
+
+void process_unlink(struct process *process)
+{
+	process->state = PROCESS_DEAD;
+	list_remove(&process->sibling);
+	list_remove(&process->in_all);
+}
+
+void usage_add(struct usage *to, const struct usage *from)
+{
+	to->user_ns += from->user_ns;
+	to->system_ns += from->system_ns;
+	to->faults_minor += from->faults_minor;
+	to->faults_major += from->faults_major;
+	to->switches_voluntary += from->switches_voluntary;
+	to->switches_involuntary += from->switches_involuntary;
+	if (to->resident_peak < from->resident_peak)
+		to->resident_peak = from->resident_peak;
+}
+
+struct usage process_usage(const struct process *process)
+{
+	struct usage usage = process->ended;
+
+	list_for_each(link, &process->threads)
+	{
+		const struct task *task = container_of(link, struct task, in_process);
+
+		usage_add(&usage, &(struct usage){
+					  .user_ns = task->sched.user_ns,
+					  .system_ns = task->sched.system_ns,
+					  .faults_minor = task->fault_count_minor,
+					  .faults_major = task->fault_count_major,
+					  .switches_voluntary = task->sched.switches_voluntary,
+					  .switches_involuntary = task->sched.switches_involuntary,
+				  });
+	}
+	return usage;
+}

@@ -13,6 +13,7 @@
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
 #include "guest/fs/kmsg.h"
+#include "guest/fs/procfs/proc.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
@@ -103,6 +104,7 @@ static void boot(void *unused)
 {
 	(void)unused;
 	vfs_init();
+	procfs_init();
 	kmsg_init();
 	tty_init();
 	smp_init(lapic_id());

@@ -7,6 +7,7 @@
 #include "guest/arch/ioapic.h"
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
+#include "guest/arch/tlb.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
@@ -112,6 +113,7 @@ static void kernel_main(void)
 	lapic_start();
 	clock_init(cpu);
 	timer_start_cpu();
+	tlb_init();
 	cpu->online = true;
 	hypercall_init();
 	console_use_hypercalls();

@@ -17,6 +17,7 @@
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
 #include "guest/time/clock.h"
+#include "guest/time/posix_timers.h"
 #include "guest/tty/tty.h"
 
 #define EXITED(code) (((code)&0xff) << 8)
@@ -202,6 +203,7 @@ static void give_back(struct process *process)
 	uint64_t flags;
 
 	timer_cancel(&process->alarm);
+	posix_timers_end(process);
 	files_put(files);
 	if (process->tty && process->session == process->pid)
 		tty_leave(process);

@@ -16,7 +16,7 @@ GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 GUEST_SRC := $(wildcard guest/*.c $(addprefix guest/,$(addsuffix /*.c,arch board bus drivers hostile \
-	block fs fs/ext2 fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio)))
+	block fs fs/ext2 fs/procfs fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio)))
 GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S
 GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o)
 USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o

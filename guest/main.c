@@ -12,13 +12,16 @@
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
+#include "guest/fs/kmsg.h"
+#include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/user_program.h"
+#include "guest/proc/process.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
 #include "guest/prompt/prompt.h"
@@ -27,7 +30,7 @@
 #include "guest/sched/task.h"
 #include "guest/sched/timer.h"
 #include "guest/time/clock.h"
-#include "guest/user/syscall.h"
+#include "guest/tty/tty.h"
 
 #define SMP_WAIT_NS 10000000000ull
 
@@ -63,8 +66,16 @@ static void memory_init(void)
 	page_init();
 }
 
+/* With an initramfs, or if asked to, this is a system; else it has the prompt. */
+static bool wants_init(void)
+{
+	char name[64];
+
+	return machine.initrd_bytes || machine_option("init", name, sizeof(name));
+}
+
 /* What the command line asks for, once all is up. */
-static _Noreturn void act(void)
+static void act(void)
 {
 	char name[64];
 
@@ -81,25 +92,27 @@ static _Noreturn void act(void)
 	for (unsigned i = 0; i < prompt_action_count; i++)
 		if (machine_has_word(prompt_action[i].word))
 			prompt_action[i].act();
-	prompt_loop();
+	if (machine_has_word("prompt") || !wants_init())
+		prompt_loop();
+	tty_take_console();
+	process_start_init();
 }
 
 /* The first task: what is left of the boot may wait and be preempted. */
 static void boot(void *unused)
 {
-	int64_t status;
-
 	(void)unused;
-	status = process_run(USER_HELLO);
-	if (status)
-		panic("the first user program ended with %ld", status);
+	vfs_init();
+	kmsg_init();
+	tty_init();
 	smp_init(lapic_id());
-	cpu_this()->apic_id = machine.apic_id[0];
+	cpu_at(0)->apic_id = machine.apic_id[0];
 	smp_start();
 	serial_listen(machine.serial_irq);
 	power_init();
 	smp_wait(SMP_WAIT_NS);
-	greet();
+	if (!machine_has_word("quiet"))
+		greet();
 	act();
 }
 
@@ -108,6 +121,7 @@ static void kernel_main(void)
 	struct cpu *cpu = cpu_at(0);
 
 	cpu_load(cpu);
+	tlb_init();
 	ioapic_init();
 	lapic_init();
 	lapic_start();

@@ -45,7 +45,6 @@ struct cpu {
 	struct run_queue *queue;
 	uint64_t tick_count; /* timer interrupts */
 	uint64_t trap_count;
-	struct user_program *process; /* running user code, or NULL */
 	bool stub_open;		      /* the stub is executable in user mode */
 	uint64_t *xstate_entry;	      /* page table entry of the window of xstate.c */
 	struct task *fpu_owner;	      /* whose FPU registers were loaded last */

@@ -12,6 +12,7 @@
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
 #include "guest/mm/slab.h"
+#include "guest/mm/space.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
 

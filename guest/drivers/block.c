@@ -40,14 +40,22 @@ static bool run(struct block_device *disk, struct block_request *request)
 
 bool block_read(struct block_device *disk, uint64_t sector, uint32_t count, const struct dma *data)
 {
-	struct block_request request = {BLOCK_READ, sector, count, data->gpa, data->at, false};
+	struct block_request request = {.operation = BLOCK_READ,
+					.sector = sector,
+					.sector_count = count,
+					.gpa = data->gpa,
+					.data = data->at};
 
 	return run(disk, &request);
 }
 
 bool block_write(struct block_device *disk, uint64_t sector, uint32_t count, const struct dma *data)
 {
-	struct block_request request = {BLOCK_WRITE, sector, count, data->gpa, data->at, false};
+	struct block_request request = {.operation = BLOCK_WRITE,
+					.sector = sector,
+					.sector_count = count,
+					.gpa = data->gpa,
+					.data = data->at};
 
 	return run(disk, &request);
 }

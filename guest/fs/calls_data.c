@@ -220,9 +220,11 @@ int64_t sys_fsync(int fd)
 		return -EBADF;
 	if ((inode->mode & S_IFMT) == S_IFIFO || (inode->mode & S_IFMT) == S_IFSOCK)
 		error = -EINVAL;
+	else if (file->operations->sync)
+		error = file->operations->sync(file);
 	else if (inode->cache.operations && inode->cache.operations->write_page)
 		error = cache_write_back(&file->inode->cache, 0, UINT64_MAX);
-	if (!error && inode->operations && inode->operations->sync)
+	if (!error && !file->operations->sync && inode->operations && inode->operations->sync)
 		error = inode->operations->sync(file->inode);
 	file_put(file);
 	return error;

@@ -7,7 +7,7 @@
 #include "guest/lib/panic.h"
 #include "guest/mm/slab.h"
 #include "guest/proc/process.h"
-#include "guest/time/clock.h"
+#include "guest/time/wall.h"
 
 #define HASH_SIZE 512
 
@@ -25,7 +25,7 @@ static struct inode **bucket_of(const struct super *super, uint64_t number)
 
 struct time_spec time_now(void)
 {
-	const uint64_t ns = clock_ns();
+	const uint64_t ns = wall_ns();
 
 	return (struct time_spec){(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000)};
 }

@@ -147,7 +147,8 @@ static void settle(struct inode *inode)
 	struct tmpfs *fs = inode->super->private;
 	const uint64_t now = inode->cache.page_count * (PAGE_BYTES / 512);
 
-	__atomic_fetch_add(&fs->pages_used, (now - inode->blocks_512) / (PAGE_BYTES / 512),
+	__atomic_fetch_add(&fs->pages_used, /* modulo 2^64: it may be fewer */
+			   now / (PAGE_BYTES / 512) - inode->blocks_512 / (PAGE_BYTES / 512),
 			   __ATOMIC_RELAXED);
 	inode->blocks_512 = now;
 }

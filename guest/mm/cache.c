@@ -236,44 +236,90 @@ static struct page *next_to_write(struct page_cache *cache, uint64_t *index)
 	return page;
 }
 
-static int write_page(struct page_cache *cache, struct page *page)
+/* Whether the locked page is to be written, which is then under way. */
+static bool begin_write(struct page_cache *cache, struct page *page)
+{
+	if (page->cache != cache || !undirty(cache, page))
+		return false;
+	page_set(page, PAGE_WRITEBACK);
+	page_count(writeback, 1);
+	rmap_protect(cache, page, page->index);
+	return true;
+}
+
+static void end_write(struct page *page, int error)
+{
+	if (error)
+		page_set(page, PAGE_FAILED);
+	page_count(writeback, -1);
+	page_end_write_back(page);
+	page_unlock(page);
+	page_put(page);
+}
+
+static int write_batch(struct page_cache *cache, struct page **batch, unsigned count)
 {
 	int error = 0;
 
-	page_lock(page);
-	if (page->cache == cache && undirty(cache, page)) {
-		page_set(page, PAGE_WRITEBACK);
-		page_count(writeback, 1);
-		rmap_protect(cache, page, page->index);
-		error = cache->operations->write_page(cache, page);
-		if (error)
-			page_set(page, PAGE_FAILED);
-		page_count(writeback, -1);
-		page_end_write_back(page);
+	if (!count)
+		return 0;
+	if (cache->operations->write_pages) {
+		error = cache->operations->write_pages(cache, batch, count);
+		for (unsigned i = 0; i < count; i++)
+			end_write(batch[i], error);
+		return error;
 	}
-	page_unlock(page);
+	for (unsigned i = 0; i < count; i++) {
+		const int one = cache->operations->write_page(cache, batch[i]);
+
+		end_write(batch[i], one);
+		if (!error)
+			error = one;
+	}
 	return error;
+}
+
+/* Up to CACHE_BATCH_MAX pages from *index to last, locked, in ascending order as by everybody who locks
+ * several of one file. *index moves behind them; false: that was the last one. */
+static bool collect(struct page_cache *cache, uint64_t *index, uint64_t last, struct page **batch,
+		    unsigned *count)
+{
+	for (*count = 0; *count < CACHE_BATCH_MAX; ++*index) {
+		struct page *page = next_to_write(cache, index);
+		bool begun = false;
+
+		if (!page)
+			return false;
+		if (*index <= last) {
+			page_lock(page);
+			begun = begin_write(cache, page);
+			if (begun)
+				batch[(*count)++] = page;
+			else
+				page_unlock(page);
+		}
+		if (!begun)
+			page_put(page);
+		if (*index >= last)
+			return false;
+	}
+	return true;
 }
 
 int cache_write_back(struct page_cache *cache, uint64_t first, uint64_t last)
 {
-	struct page *page;
+	struct page *batch[CACHE_BATCH_MAX];
 	int result = 0;
+	bool more = cache->operations->write_page;
 
-	if (!cache->operations->write_page)
-		return 0;
-	for (uint64_t index = first; index <= last; index++) {
+	while (more) {
+		unsigned count;
 		int error;
 
-		page = next_to_write(cache, &index);
-		if (!page)
-			break;
-		error = index <= last ? write_page(cache, page) : 0;
-		page_put(page);
+		more = collect(cache, &first, last, batch, &count);
+		error = write_batch(cache, batch, count);
 		if (!result)
 			result = error;
-		if (index == UINT64_MAX)
-			break;
 	}
 	if (!result) {
 		result = cache->write_error;
@@ -383,6 +429,54 @@ static void zero_tail(struct page_cache *cache, uint64_t size)
 	page_put(page);
 }
 
+/* The locked page leaves its cache and all tables, dirty or not. */
+static void drop_locked(struct page_cache *cache, struct page *page, uint64_t index)
+{
+	remove_page(cache, page);
+	rmap_unmap(cache, page, index);
+	page_put(page); /* the tree's */
+}
+
+void cache_forget(struct page_cache *cache, uint64_t index)
+{
+	struct page *page = cache_find(cache, index);
+
+	if (!page)
+		return;
+	page_lock(page);
+	if (page->cache == cache)
+		drop_locked(cache, page, index);
+	page_unlock(page);
+	page_put(page);
+}
+
+struct page *cache_add_locked(struct page_cache *cache, uint64_t index)
+{
+	struct page *page = cache_find(cache, index), *there;
+
+	if (page) {
+		page_put(page);
+		return NULL;
+	}
+	page = page_alloc(0, PAGE_ATOMIC);
+	if (!page)
+		return NULL;
+	page->flags = PAGE_LOCKED;
+	there = add_page(cache, index, page);
+	if (there == page)
+		return page;
+	if (there && !shmem_is_swapped(there))
+		page_put(there);
+	return NULL;
+}
+
+void cache_end_read(struct page *page, int error)
+{
+	page_set(page, error ? PAGE_FAILED : PAGE_UPTODATE);
+	page_unlock(page);
+	page_put(page);
+}
+
 void cache_truncate(struct page_cache *cache, uint64_t size)
 {
 	uint64_t index = (size + PAGE_BYTES - 1) / PAGE_BYTES, flags;
@@ -390,11 +484,8 @@ void cache_truncate(struct page_cache *cache, uint64_t size)
 
 	for (; (page = next_page(cache, &index)); index++) {
 		page_lock(page);
-		if (page->cache == cache) {
-			remove_page(cache, page);
-			rmap_unmap(cache, page, index);
-			page_put(page); /* the tree's */
-		}
+		if (page->cache == cache)
+			drop_locked(cache, page, index);
 		page_unlock(page);
 		page_put(page);
 	}

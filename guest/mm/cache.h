@@ -16,6 +16,8 @@
 struct inode;
 struct page_cache;
 
+#define CACHE_BATCH_MAX 32
+
 struct cache_operations {
 	/* Fills a locked page that isn't up to date; bytes beyond the end are zero. May sleep. NULL: it
 	 * starts as zeroes (tmpfs). Returns 0 or -errno. */
@@ -23,6 +25,9 @@ struct cache_operations {
 	/* Writes a page (locked, PAGE_WRITEBACK set) to where it belongs. May sleep. NULL: memory is
 	 * where it belongs; under pressure such pages go to swap. */
 	int (*write_page)(struct page_cache *cache, struct page *page);
+	/* The same for several pages in ascending order; what follows on disk goes there as one request.
+	 * NULL: one by one. */
+	int (*write_pages)(struct page_cache *cache, struct page **pages, unsigned count);
 	/* Hint: these pages will be read soon. NULL: no read-ahead. */
 	void (*read_ahead)(struct page_cache *cache, uint64_t index, unsigned count);
 };
@@ -68,6 +73,11 @@ void cache_truncate(struct page_cache *cache, uint64_t size);
 
 /* Writes the dirty pages of [first, last] and waits. 0 or the first -errno. */
 int cache_write_back(struct page_cache *cache, uint64_t first, uint64_t last);
+
+/* For read_ahead(): a new page at index, locked, not up to date, referenced. NULL: there is one already,
+ * or no memory at hand. cache_end_read() says how reading it went, unlocks it and drops the reference. */
+struct page *cache_add_locked(struct page_cache *cache, uint64_t index);
+void cache_end_read(struct page *page, int error);
 
 /* Forgets the page at index, dirty or not, once it is not being written. */
 void cache_forget(struct page_cache *cache, uint64_t index);

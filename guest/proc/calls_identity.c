@@ -7,6 +7,7 @@
 
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 
 #define ID_KEEP UINT32_MAX
 #define CAPABILITY_VERSION_1 0x19980330
@@ -14,28 +15,6 @@
 #define CAPABILITY_VERSION_3 0x20080522
 #define CAPABILITIES_LOW UINT32_MAX
 #define CAPABILITIES_HIGH 0x1ff /* 41 in all */
-
-int64_t sys_getpid(void);
-int64_t sys_gettid(void);
-int64_t sys_getppid(void);
-int64_t sys_getuid(void);
-int64_t sys_geteuid(void);
-int64_t sys_getgid(void);
-int64_t sys_getegid(void);
-int64_t sys_setuid(uint32_t uid);
-int64_t sys_setgid(uint32_t gid);
-int64_t sys_setreuid(uint32_t uid, uint32_t euid);
-int64_t sys_setregid(uint32_t gid, uint32_t egid);
-int64_t sys_setresuid(uint32_t uid, uint32_t euid, uint32_t suid);
-int64_t sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid);
-int64_t sys_getresuid(uint64_t uid_gva, uint64_t euid_gva, uint64_t suid_gva);
-int64_t sys_getresgid(uint64_t gid_gva, uint64_t egid_gva, uint64_t sgid_gva);
-int64_t sys_setfsuid(uint32_t uid);
-int64_t sys_setfsgid(uint32_t gid);
-int64_t sys_getgroups(int count, uint64_t groups_gva);
-int64_t sys_setgroups(uint64_t count, uint64_t groups_gva);
-int64_t sys_capget(uint64_t header_gva, uint64_t data_gva);
-int64_t sys_capset(uint64_t header_gva, uint64_t data_gva);
 
 int64_t sys_getpid(void)
 {

@@ -8,14 +8,10 @@
 #include "guest/mm/page.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 
 #define NS_PER_S 1000000000
-
-int64_t sys_getrlimit(unsigned kind, uint64_t limit_gva);
-int64_t sys_setrlimit(unsigned kind, uint64_t limit_gva);
-int64_t sys_prlimit64(int pid, unsigned kind, uint64_t new_gva, uint64_t old_gva);
-int64_t sys_sysinfo(uint64_t info_gva);
 
 static int set_limit(struct process *process, unsigned kind, const struct limit *limit)
 {

@@ -8,27 +8,13 @@
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 
 #define SIGSET_BYTES 8
 #define STACK_MIN_BYTES 2048
 #define NS_PER_S 1000000000
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
-
-int64_t sys_kill(int pid, int number);
-int64_t sys_tkill(int tid, int number);
-int64_t sys_tgkill(int pid, int tid, int number);
-int64_t sys_rt_sigqueueinfo(int pid, int number, uint64_t info_gva);
-int64_t sys_rt_tgsigqueueinfo(int pid, int tid, int number, uint64_t info_gva);
-int64_t sys_rt_sigaction(int number, uint64_t new_gva, uint64_t old_gva, uint64_t set_bytes);
-int64_t sys_rt_sigprocmask(int how, uint64_t new_gva, uint64_t old_gva, uint64_t set_bytes);
-int64_t sys_rt_sigpending(uint64_t set_gva, uint64_t set_bytes);
-int64_t sys_rt_sigsuspend(uint64_t set_gva, uint64_t set_bytes);
-int64_t sys_rt_sigtimedwait(uint64_t set_gva, uint64_t info_gva, uint64_t timeout_gva,
-			    uint64_t set_bytes);
-int64_t sys_rt_sigreturn(void);
-int64_t sys_sigaltstack(uint64_t new_gva, uint64_t old_gva);
-int64_t sys_pause(void);
 
 static struct signal_info info_of_sender(int number, int code)
 {

@@ -13,23 +13,11 @@
 #include "guest/mm/space.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/proc/system_name.h"
+#include "guest/syscall/calls.h"
 
-#define NAME_BYTES 65
+#define NAME_BYTES SYSTEM_NAME_BYTES
 #define RELEASE "6.1.0-vitrine" /* the interface that programs may expect */
-
-int64_t sys_uname(uint64_t name_gva);
-int64_t sys_sethostname(uint64_t name_gva, int length);
-int64_t sys_setdomainname(uint64_t name_gva, int length);
-int64_t sys_reboot(uint32_t magic, uint32_t magic_too, uint32_t command, uint64_t argument_gva);
-int64_t sys_personality(uint32_t personality);
-int64_t sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
-int64_t sys_arch_prctl(int code, uint64_t address);
-int64_t sys_set_tid_address(uint64_t tid_gva);
-
-struct system_name { /* struct utsname */
-	char system[NAME_BYTES], node[NAME_BYTES], release[NAME_BYTES], version[NAME_BYTES],
-		machine[NAME_BYTES], domain[NAME_BYTES];
-};
 
 static struct spinlock name_lock;
 static struct system_name name = {.system = "Linux",
@@ -39,19 +27,48 @@ static struct system_name name = {.system = "Linux",
 				  .machine = "x86_64",
 				  .domain = "(none)"};
 
-int64_t sys_uname(uint64_t name_gva)
+struct system_name system_name_read(void)
 {
 	const uint64_t flags = spin_lock(&name_lock);
 	const struct system_name copy = name;
 
 	spin_unlock(&name_lock, flags);
+	return copy;
+}
+
+int64_t sys_uname(uint64_t name_gva)
+{
+	const struct system_name copy = system_name_read();
+
 	return user_write(name_gva, &copy, sizeof(copy)) ? -EFAULT : 0;
+}
+
+/* copy is filled up with zeroes. */
+static int store_name(char to[NAME_BYTES], const char copy[NAME_BYTES])
+{
+	const uint64_t flags = spin_lock(&name_lock);
+
+	memcpy(to, copy, NAME_BYTES);
+	spin_unlock(&name_lock, flags);
+	return 0;
+}
+
+int system_name_set_node(const char *node)
+{
+	const size_t length = strlen(node);
+	char copy[NAME_BYTES] = "";
+
+	if (!process_is_root())
+		return -EPERM;
+	if (length >= NAME_BYTES)
+		return -EINVAL;
+	memcpy(copy, node, length);
+	return store_name(name.node, copy);
 }
 
 static int set_name(char to[NAME_BYTES], uint64_t name_gva, int length)
 {
 	char copy[NAME_BYTES] = "";
-	uint64_t flags;
 
 	if (!process_is_root())
 		return -EPERM;
@@ -59,10 +76,7 @@ static int set_name(char to[NAME_BYTES], uint64_t name_gva, int length)
 		return -EINVAL;
 	if (user_read(copy, name_gva, (size_t)length))
 		return -EFAULT;
-	flags = spin_lock(&name_lock);
-	memcpy(to, copy, NAME_BYTES);
-	spin_unlock(&name_lock, flags);
-	return 0;
+	return store_name(to, copy);
 }
 
 int64_t sys_sethostname(uint64_t name_gva, int length)

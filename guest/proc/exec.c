@@ -22,6 +22,7 @@
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
+#include "guest/syscall/calls.h"
 
 #define ADDR_NO_RANDOMIZE 0x40000
 #define SCRIPT_LINE_BYTES 256
@@ -65,10 +66,6 @@ struct exec {
 	bool secure;
 	uint64_t rsp;
 };
-
-int64_t sys_execve(uint64_t name_gva, uint64_t arguments_gva, uint64_t environment_gva);
-int64_t sys_execveat(int directory, uint64_t name_gva, uint64_t arguments_gva,
-		     uint64_t environment_gva, int flags);
 
 /* It need not be readable. */
 static int open_program(int directory, const char *name, unsigned path_flags, struct file **file)

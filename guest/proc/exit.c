@@ -16,6 +16,7 @@
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
+#include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
 #include "guest/time/posix_timers.h"
 #include "guest/tty/tty.h"
@@ -24,9 +25,6 @@
 #define STATUS_SIGNAL 0x7f
 #define STATUS_CORE 0x80
 #define SHELL_SIGNALED 128
-
-int64_t sys_exit(int code);
-int64_t sys_exit_group(int code);
 
 void process_interrupt_threads(struct process *process, const struct task *keep)
 {
@@ -207,14 +205,16 @@ static void give_back(struct process *process)
 	files_put(files);
 	if (process->tty && process->session == process->pid)
 		tty_leave(process);
-	process->ended.resident_peak = space->resident_peak;
+	if (space)
+		process->ended.resident_peak = space->resident_peak;
 	flags = spin_lock(&process_lock);
 	process->files = NULL;
 	process->place = NULL;
 	process->space = NULL;
 	spin_unlock(&process_lock, flags);
 	place_put(place);
-	space_put(space);
+	if (space)
+		space_put(space);
 }
 
 void process_exit_thread(int32_t status)

@@ -12,6 +12,7 @@
 #include "guest/mm/space.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 
 enum clone_flag {
 	CLONE_EXIT_SIGNAL = 0xff,
@@ -36,11 +37,6 @@ enum clone_flag {
 struct clone {
 	uint64_t flags, stack_gva, parent_tid_gva, child_tid_gva, tls;
 };
-
-int64_t sys_fork(void);
-int64_t sys_vfork(void);
-int64_t sys_clone(uint64_t flags, uint64_t stack_gva, uint64_t parent_tid_gva,
-		  uint64_t child_tid_gva, uint64_t tls);
 
 static int check_flags(uint64_t flags)
 {

@@ -5,12 +5,7 @@
 #include <stddef.h>
 
 #include "guest/proc/process.h"
-
-int64_t sys_setpgid(int pid, int group);
-int64_t sys_getpgid(int pid);
-int64_t sys_getpgrp(void);
-int64_t sys_setsid(void);
-int64_t sys_getsid(int pid);
+#include "guest/syscall/calls.h"
 
 bool process_group_is_orphaned(int32_t group, const struct process *ignored)
 {

@@ -6,6 +6,7 @@
 
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
+#include "guest/syscall/calls.h"
 
 enum wait_option {
 	WNOHANG = 1,
@@ -42,10 +43,6 @@ struct user_usage { /* struct rusage */
 		faults_major, unused_too[6], switches_voluntary, switches_involuntary;
 };
 _Static_assert(sizeof(struct user_usage) == 144, "struct rusage");
-
-int64_t sys_wait4(int pid, uint64_t status_gva, int options, uint64_t usage_gva);
-int64_t sys_waitid(int kind, int id, uint64_t info_gva, int options, uint64_t usage_gva);
-int64_t sys_getrusage(int who, uint64_t usage_gva);
 
 int usage_write(uint64_t gva, const struct usage *usage)
 {

@@ -18,7 +18,8 @@
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
-#include "guest/proc/user_program.h"
+#include "guest/proc/signal.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/disk_commands.h"
 #include "guest/prompt/faults.h"
 #include "guest/prompt/greeting.h"
@@ -95,15 +96,15 @@ static void cmd_ring(const char *argument)
 	(void)argument;
 	asm volatile("mov %%cs, %0" : "=r"(cs));
 	print("  the kernel runs in ring %u (cs %#x)\n  ", cs & 3, cs);
-	process_run(USER_HELLO);
+	spawn_hello(USER_HELLO);
 	for (unsigned i = 0; i < USER_TASK_COUNT; i++) {
-		int64_t result;
+		int result;
 
 		if (!attempt[i])
 			continue;
-		result = process_run(i);
+		result = spawn_hello(i);
 		print("  ring 3 tries to %-22s -> %s\n", attempt[i],
-		      result < 0 ? trap_name(-result) : "it could!");
+		      result == -SIGSEGV ? "SIGSEGV" : "it could!");
 	}
 }
 

@@ -7,13 +7,13 @@
 #include "guest/arch/cpu.h"
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
+#include "guest/arch/syscall_entry.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/hyper/hypervisor.h"
 #include "guest/lib/print.h"
 #include "guest/mm/page.h"
-#include "guest/proc/user_program.h"
 #include "guest/prompt/measure.h"
 #include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
@@ -64,7 +64,7 @@ void greet(void)
 				 : "memory map alone",
 	      console_name());
 	print("  hypervisor  %s%s\n", hypervisor_name(),
-	      process_syscall_stays_in_user() ? ", deprivileged (syscall stays in ring 3)" : "");
+	      syscall_stays_in_user() ? ", deprivileged (syscall stays in ring 3)" : "");
 	print("  processors  %u of %u CPUs online, %s\n", smp_online_count(), machine.cpu_count,
 	      lapic_is_x2apic() ? "x2APIC" : "xAPIC");
 	greet_memory();

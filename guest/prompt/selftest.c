@@ -21,7 +21,8 @@
 #include "guest/mm/frame.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
-#include "guest/proc/user_program.h"
+#include "guest/proc/signal.h"
+#include "guest/proc/spawn.h"
 #include "guest/prompt/selftest_devices.h"
 #include "guest/prompt/selftest_sched.h"
 #include "guest/sched/schedule.h"
@@ -137,15 +138,15 @@ static void test_kvmclock(void)
 
 static void test_user(void)
 {
-	check(process_run(USER_HELLO) == 0, "a user program runs and exits");
-	check(process_run(USER_READ_KERNEL) == -EXCEPTION_PF, "it can't read kernel memory");
-	check(process_run(USER_WRITE_TEXT) == -EXCEPTION_PF, "it can't write its code");
-	check(process_run(USER_RUN_STACK) == -EXCEPTION_PF, "it can't run its stack");
-	check(process_run(USER_HALT) == -EXCEPTION_GP, "it can't halt");
-	check(process_run(USER_PORT) == -EXCEPTION_GP, "it can't reach ports");
-	check(process_run(USER_WRITE_CR3) == -EXCEPTION_GP, "it can't load CR3");
-	check(process_run(USER_BAD_POINTER) == 0, "write() refuses a kernel address");
-	check(process_run(USER_KEEPS_REGISTERS) == 0, "a system call keeps registers and flags");
+	check(spawn_hello(USER_HELLO) == 0, "a user program runs and exits");
+	check(spawn_hello(USER_READ_KERNEL) == -SIGSEGV, "it can't read kernel memory");
+	check(spawn_hello(USER_WRITE_TEXT) == -SIGSEGV, "it can't write its code");
+	check(spawn_hello(USER_RUN_STACK) == -SIGSEGV, "it can't run its stack");
+	check(spawn_hello(USER_HALT) == -SIGSEGV, "it can't halt");
+	check(spawn_hello(USER_PORT) == -SIGSEGV, "it can't reach ports");
+	check(spawn_hello(USER_WRITE_CR3) == -SIGSEGV, "it can't load CR3");
+	check(spawn_hello(USER_BAD_POINTER) == 0, "write() refuses a kernel address");
+	check(spawn_hello(USER_KEEPS_REGISTERS) == 0, "a system call keeps registers and flags");
 }
 
 static void test_hyper(void)

@@ -24,7 +24,6 @@
 #include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
 
-#define TID_MAX 32767 /* as pid_max is without being set */
 #define BUCKETS 256
 
 static struct slab_cache *cache;

@@ -44,6 +44,7 @@ struct fpu_state {
 } __attribute__((aligned(16)));
 
 #define TASK_NAME_BYTES 16
+#define TID_MAX 32767 /* as pid_max is without being set */
 
 struct task {
 	uint64_t kernel_rsp;   /* while it doesn't run; switch.S */

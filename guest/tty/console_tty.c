@@ -60,5 +60,9 @@ void tty_init(void)
 	device_register(S_IFCHR, SERIAL_MAJOR, SERIAL_MINOR, "ttyS0", 0620, &tty_operations,
 			console);
 	pty_init();
+}
+
+void tty_take_console(void)
+{
 	serial_on_input(received);
 }

@@ -98,6 +98,8 @@ int32_t tty_foreground_group(const struct tty *tty);
 
 /* At boot: /dev/console, /dev/tty, /dev/ttyS0 (console_tty.c), and /dev/ptmx (pty.c). */
 void tty_init(void);
+/* From now on what comes over the line is the terminal's, not the prompt's. */
+void tty_take_console(void);
 void pty_init(void);
 
 #endif

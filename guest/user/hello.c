@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The first user program. It is linked on its own and embedded as an ELF file; the kernel enters it
- * with a task number (syscall.h) as its only argument.
+ * The self-test's user program. It is linked on its own and embedded as an ELF file; its argument is the
+ * number of a task (syscall.h).
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -8,7 +8,13 @@
 	.globl _start
 _start:
 	xorl %ebp, %ebp
-	call user_main		/* rdi is the task */
+	xorl %edi, %edi
+	cmpq $2, (%rsp)		/* the argument, if there is one, is a digit: the task */
+	jb 1f
+	movq 16(%rsp), %rax
+	movzbl (%rax), %edi
+	subl $'0', %edi
+1:	call user_main
 	hlt
 
 /* uint64_t keeps_registers(void) -- 0 if getpid keeps all it has to keep, 1 if not. */

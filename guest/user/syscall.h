@@ -12,7 +12,7 @@
 
 #ifndef __ASSEMBLER__
 
-/* What the embedded program does, in its first argument. */
+/* What the embedded program does: a digit, its argument. */
 enum user_task {
 	USER_HELLO,	  /* prints a line, measures getpid, exits with 0 */
 	USER_READ_KERNEL, /* the others do what ring 3 must not do; exit with 1 if they could */

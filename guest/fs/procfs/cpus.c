@@ -78,7 +78,7 @@ int proc_show_cpu_stat(const struct proc_subject *subject, struct text *text)
 	for (unsigned i = 0; i < VECTORS; i++)
 		interrupts += interrupt_count(i);
 	text_print(text, "intr %lu\nctxt %lu\nbtime %lu\n", interrupts, all.switches,
-		   (clock_real_ns() - now_ns) / NS_PER_SECOND);
+		   (uint64_t)time_now().seconds - now_ns / NS_PER_SECOND);
 	text_print(text, "procs_running %lu\nprocs_blocked %lu\n", all.runnable,
 		   (int64_t)all.blocked > 0 ? all.blocked : 0);
 	return text->error;

@@ -9,6 +9,7 @@
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
+#include "guest/tty/tty.h"
 
 #define PRIORITY_OF_NICE_0 20
 #define SIG_IGN_GVA 1
@@ -148,8 +149,8 @@ int proc_show_stat(const struct proc_subject *subject, struct text *text)
 
 	read_state(&s, subject);
 	if (process->tty) {
-		terminal = tty_number(process->tty);
-		foreground = tty_foreground_group(process->tty);
+		terminal = process->tty->number;
+		foreground = process->tty->foreground;
 	}
 	text_print(text, "%d (%s) %c %d %d %d %lu %d 0 %lu %lu %lu %lu ", subject->task->tid,
 		   subject->task->name, s.letter, s.parent, process->group, process->session,

@@ -10,12 +10,16 @@
 #include "guest/fs/procfs/tables.h"
 #include "guest/lib/print.h"
 #include "guest/proc/process.h"
+#include "guest/proc/system_name.h"
 #include "guest/syscall/syscall.h"
 
 static int show_version(const struct proc_subject *subject, struct text *text)
 {
+	const struct system_name name = system_name_read();
+
+	text_print(text, "%s version %s (vitrine) (" __VERSION__ ") %s\n", name.system, name.release,
+		   name.version);
 	(void)subject;
-	text_print(text, "Linux version " KERNEL_RELEASE " (vitrine) (" __VERSION__ ") #1 SMP\n");
 	return text->error;
 }
 

@@ -7,9 +7,6 @@
 
 #include "guest/fs/procfs/proc.h"
 
-/* What uname() says; programs ask for at least 3.2. */
-#define KERNEL_RELEASE "6.1.0-vitrine"
-
 int proc_show_buddyinfo(const struct proc_subject *subject, struct text *text);
 int proc_show_cpu_stat(const struct proc_subject *subject, struct text *text);
 int proc_show_cpuinfo(const struct proc_subject *subject, struct text *text);

@@ -127,7 +127,6 @@ static void kernel_main(void)
 	lapic_start();
 	clock_init(cpu);
 	timer_start_cpu();
-	tlb_init();
 	cpu->online = true;
 	hypercall_init();
 	console_use_hypercalls();

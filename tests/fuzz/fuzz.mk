@@ -89,7 +89,7 @@ build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wi
 
 # make fuzz-net   the same over frames from other VMs; run build/fuzz/fuzz_net -max_len=8192 -max_total_time=600
 FUZZ_NET_SRC := tests/fuzz/fuzz_net.c $(wildcard vmm/backend/net*.c) vmm/cmd/net_options.c \
-	vmm/cmd/keyvals.c vmm/cmd/paths.c vmm/loop/loop.c vmm/slirp/frame_ring.c
+	vmm/cmd/keyvals.c vmm/backend/paths.c vmm/loop/loop.c vmm/slirp/frame_ring.c
 
 .PHONY: fuzz-net
 fuzz-net: build/fuzz/fuzz_net

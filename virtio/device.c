@@ -273,6 +273,11 @@ bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct qu
 	return true;
 }
 
+bool virtio_device_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out)
+{
+	return vdev->model->figure && vdev->model->figure(vdev, index, out);
+}
+
 /* --- configuration space, §2.5 */
 
 void virtio_read_config(struct virtio_device *vdev, unsigned offset, void *dst, unsigned len_bytes)

@@ -60,6 +60,8 @@ struct virtio_model {
 	/* Optional: device reset, after all queues were drained and stopped. Transport's lock held. */
 	void (*reset)(struct virtio_device *vdev);
 
+	/* Optional: what device_ops.figure() tells. */
+	bool (*figure)(struct virtio_device *vdev, unsigned index, struct device_figure *out);
 	/* Optional: "receive 0"; without it "queue N". */
 	void (*queue_name)(struct virtio_device *vdev, unsigned queue, char *name, unsigned size);
 
@@ -155,8 +157,9 @@ void virtio_queue_kick(struct virtio_queue *queue);
 void virtio_queue_serve(struct virtio_queue *queue);
 int virtio_queue_call_fd(struct virtio_queue *queue);
 
-/* What device_ops.queue() wants to know. */
+/* What device_ops.queue() and figure() want to know. */
 bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out);
+bool virtio_device_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out);
 
 /* --- for transports; transport's lock held */
 

@@ -187,7 +187,7 @@ static void serve_stats(struct balloon *balloon, struct virtio_queue *queue)
 	take_stats(balloon, &chain);
 	balloon->stats_chain = chain;
 	balloon->has_stats_chain = true;
-	if (virtq_has_work(queue->ring))
+	if (virtq_enable_kicks(queue->ring)) /* the next one's: it was not looked for */
 		virtio_queue_kick(queue);
 	if (balloon->stats_timer)
 		loop_timer_arm(balloon->stats_timer, balloon->stats_interval_ns);

@@ -278,7 +278,7 @@ static void start_with_work(void)
 	virtio_write_features(vdev, 1, (uint32_t)(features >> 32));
 	virtio_write_status(vdev, 11);
 	for (unsigned i = 0; i < vdev->queue_count; i++) {
-		rig_ring(&rig, i);
+		rig_ring(&rig, i, 0);
 		vdev->queue[i]->config = rig.queue[i].config;
 		virtio_enable_queue(vdev, i);
 	}

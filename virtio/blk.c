@@ -12,6 +12,7 @@
 
 #include "backend/block.h"
 #include "loop/loop_thread.h"
+#include "observe/counters.h"
 #include "virtio/batching.h"
 #include "virtio_blk.h"
 
@@ -416,6 +417,22 @@ static int blk_realize(struct virtio_device *vdev, const struct device_setup *se
 	return 0;
 }
 
+/* The back end outlives power cycles, and so do its counters. */
+static bool blk_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out)
+{
+	const struct block_counters counters = block_get_counters(((struct blk *)vdev)->block);
+	const struct device_figure figures[] = {
+		{"requests_done_at_once", counters.inline_requests, false},
+		{"requests_handed_over", counters.queued_requests, false},
+		{"errors", counters.errors, false},
+	};
+
+	if (index >= sizeof(figures) / sizeof(*figures))
+		return false;
+	*out = figures[index];
+	return true;
+}
+
 const struct virtio_model virtio_blk_model = {
 	.name = "virtio-blk",
 	.device_id = VIRTIO_ID_BLOCK,
@@ -425,4 +442,5 @@ const struct virtio_model virtio_blk_model = {
 	.destroy = blk_destroy,
 	.serve = blk_serve,
 	.drain = blk_drain,
+	.figure = blk_figure,
 };

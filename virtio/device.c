@@ -69,6 +69,7 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 	*queue = (struct virtio_queue){.vdev = vdev,
 				       .index = vdev->queue_count,
 				       .loop = loop,
+				       .outside = !loop,
 				       .chain_max = chain_max,
 				       .config.size = size_max};
 	pthread_mutex_init(&queue->lock, NULL);
@@ -148,7 +149,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 	if (queue->live || !queue->enabled)
 		return 0;
 	pthread_mutex_lock(&queue->lock);
-	if (!queue->loop)
+	if (queue->outside)
 		err = vdev->model->start_queue(vdev, queue->index);
 	else
 		err = virtq_start(queue->ring, &queue->config, vdev->features, queue->chain_max);
@@ -162,7 +163,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 static void take_down(struct virtio_device *vdev, struct virtio_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
-	if (queue->live && !queue->loop)
+	if (queue->live && queue->outside)
 		vdev->model->stop_queue(vdev, queue->index);
 	else if (queue->live && vdev->model->drain)
 		vdev->model->drain(vdev, queue->index);
@@ -270,6 +271,11 @@ bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct qu
 	else
 		snprintf(out->name, sizeof(out->name), "queue %u", index);
 	return true;
+}
+
+bool virtio_device_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out)
+{
+	return vdev->model->figure && vdev->model->figure(vdev, index, out);
 }
 
 /* --- configuration space, §2.5 */

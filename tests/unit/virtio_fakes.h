@@ -151,6 +151,13 @@ void loop_thread_destroy(struct loop_thread *thread)
 	(void)thread;
 }
 
+int batching_set(pid_t thread, bool on)
+{
+	(void)thread;
+	(void)on;
+	return 0;
+}
+
 void batching_update(struct batching *batching, unsigned requests)
 {
 	batching->kicks += requests;

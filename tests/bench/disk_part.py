@@ -16,7 +16,7 @@ PHASES = {
     "rh1": ("read 1 MiB", "read sequential 1048576 1", 256),
     "wh1": ("write 1 MiB", "write sequential 1048576 1", 256),
 }
-FEWER = {"IDE DMA": 4, "IDE PIO": 60}  # PIO writes exit for each word
+FEWER = {"IDE DMA": 4, "IDE PIO": 120}  # of PIO writes each word comes to the VMM
 DISK = "/tmp/disk"
 URING = f"-drive if=none,id=d0,file={DISK},format=raw,cache=writeback,aio=io_uring"
 THREADS = f"-drive if=none,id=d0,file={DISK},format=raw,cache=writeback,aio=threads"

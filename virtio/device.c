@@ -36,7 +36,7 @@ void virtio_queue_serve(struct virtio_queue *queue)
 	serve(queue, false);
 }
 
-/* In the thread of the queue's loop. The kick is edge-triggered and never read: the counter only grows. */
+/* In the thread of the queue's loop. */
 static void kicked(void *ctx, uint32_t events)
 {
 	(void)events;
@@ -73,10 +73,10 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 				       .chain_max = chain_max,
 				       .config.size = size_max};
 	pthread_mutex_init(&queue->lock, NULL);
-	queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	queue->kick_fd = eventfd(0, EFD_CLOEXEC | (loop ? 0 : EFD_NONBLOCK));
 	err = queue->kick_fd < 0 ? -errno : virtq_create(vdev->mem, size_max, &queue->ring);
 	if (!err && loop)
-		err = loop_add_fd(loop, queue->kick_fd, EPOLLIN | EPOLLET, kicked, queue);
+		err = loop_add_bell(loop, queue->kick_fd, kicked, queue);
 	if (err) {
 		destroy_queue(queue);
 		return err;

@@ -39,37 +39,72 @@ enum block_ioctl {
 };
 
 /* --- the page cache */
-static int page_io(struct page_cache *cache, struct page *page, enum block_operation operation)
+/* The sectors of a page; fewer at the disk's end. */
+static uint64_t sectors_of(const struct block_node *node, const struct page *page)
 {
-	struct block_node *node = container_of(cache, struct block_node, inode.cache);
 	const uint64_t sector = page->index * PAGE_SECTORS, end = node->queue->disk->sector_count;
-	uint64_t sectors = PAGE_SECTORS;
-	char *data = page_data(page);
 
 	if (sector >= end)
-		sectors = 0;
-	else if (end - sector < sectors)
-		sectors = end - sector;
-	if (operation == BLOCK_READ)
-		memset(data + sectors * SECTOR_BYTES, 0, PAGE_BYTES - sectors * SECTOR_BYTES);
-	if (!sectors)
 		return 0;
-	return block_io(node->queue, operation, sector, data, sectors * SECTOR_BYTES);
+	return end - sector < PAGE_SECTORS ? end - sector : PAGE_SECTORS;
+}
+
+static int pages_io(struct page_cache *cache, struct page **pages, unsigned count,
+		    enum block_operation operation)
+{
+	struct block_node *node = container_of(cache, struct block_node, inode.cache);
+	struct block_io io;
+
+	block_io_start(&io, node->queue);
+	for (unsigned i = 0; i < count; i++) {
+		const uint64_t sectors = sectors_of(node, pages[i]);
+		char *data = page_data(pages[i]);
+
+		if (operation == BLOCK_READ)
+			memset(data + sectors * SECTOR_BYTES, 0,
+			       PAGE_BYTES - sectors * SECTOR_BYTES);
+		if (sectors)
+			block_io_add(&io, operation, pages[i]->index * PAGE_SECTORS, data,
+				     sectors * SECTOR_BYTES);
+	}
+	return block_io_wait(&io);
 }
 
 static int read_page(struct page_cache *cache, struct page *page)
 {
-	return page_io(cache, page, BLOCK_READ);
+	return pages_io(cache, &page, 1, BLOCK_READ);
 }
 
 static int write_page(struct page_cache *cache, struct page *page)
 {
-	return page_io(cache, page, BLOCK_WRITE);
+	return pages_io(cache, &page, 1, BLOCK_WRITE);
+}
+
+static int write_pages(struct page_cache *cache, struct page **pages, unsigned count)
+{
+	return pages_io(cache, pages, count, BLOCK_WRITE);
+}
+
+static void read_ahead(struct page_cache *cache, uint64_t index, unsigned count)
+{
+	struct page *pages[CACHE_BATCH_MAX];
+	unsigned n = 0;
+	int error;
+
+	for (unsigned i = 0; i < count && n < CACHE_BATCH_MAX; i++) {
+		pages[n] = cache_add_locked(cache, index + i);
+		n += pages[n] != NULL;
+	}
+	error = n ? pages_io(cache, pages, n, BLOCK_READ) : 0;
+	for (unsigned i = 0; i < n; i++)
+		cache_end_read(pages[i], error);
 }
 
 static const struct cache_operations cache_operations = {
 	.read_page = read_page,
 	.write_page = write_page,
+	.write_pages = write_pages,
+	.read_ahead = read_ahead,
 };
 
 /* --- reads and writes */

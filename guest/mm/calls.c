@@ -9,16 +9,10 @@
 #include "guest/mm/limits.h"
 #include "guest/mm/map.h"
 #include "guest/sched/task.h"
+#include "guest/syscall/calls.h"
 
 #define MAP_SHARED_VALIDATE 3
 #define HUGE_SIZE_SHIFT 26 /* in mmap's flags; only 2 MiB */
-
-int64_t sys_mmap(uint64_t gva, uint64_t bytes, int protection, int flags, int fd, uint64_t offset);
-int64_t sys_munmap(uint64_t gva, uint64_t bytes);
-int64_t sys_mprotect(uint64_t gva, uint64_t bytes, int protection);
-int64_t sys_brk(uint64_t gva);
-int64_t sys_mremap(uint64_t gva, uint64_t old_bytes, uint64_t new_bytes, int flags,
-		   uint64_t new_gva);
 
 int64_t sys_mmap(uint64_t gva, uint64_t bytes, int protection, int flags, int fd, uint64_t offset)
 {

@@ -282,3 +282,50 @@ int swap_on(struct file *file)
 		kfree(count);
 	return busy ? -EBUSY : 0;
 }
+
+int swap_close_begin(const struct inode *inode)
+{
+	const uint64_t flags = spin_lock(&swap.cache.lock);
+	const bool ours = swap.file && swap.file->inode == inode && !swap.closing;
+
+	swap.closing |= ours;
+	spin_unlock(&swap.cache.lock, flags);
+	return ours ? 0 : -EINVAL;
+}
+
+/* A page of the swap cache that no entry names, out of it; NULL: there is none. */
+static struct page *pop_unnamed(uint64_t *slot)
+{
+	const uint64_t flags = spin_lock(&swap.cache.lock);
+	struct page *page;
+
+	while ((page = radix_next(&swap.cache.pages, slot)) &&
+	       (swap.count[*slot] != 1 || page->flags & PAGE_WRITEBACK))
+		++*slot;
+	if (page)
+		remove_page(page);
+	spin_unlock(&swap.cache.lock, flags);
+	return page;
+}
+
+struct file *swap_close_end(bool done)
+{
+	struct file *file = NULL;
+	uint16_t *count = NULL;
+	struct page *page;
+	uint64_t slot = 0, flags;
+
+	while (done && (page = pop_unnamed(&slot)))
+		page_put(page);
+	flags = spin_lock(&swap.cache.lock);
+	swap.closing = false;
+	if (done && page_counters.swap_free == page_counters.swap_total) {
+		file = swap.file;
+		count = swap.count;
+		swap.file = NULL;
+		page_counters.swap_total = page_counters.swap_free = 0;
+	}
+	spin_unlock(&swap.cache.lock, flags);
+	kfree(count);
+	return file;
+}

@@ -48,12 +48,19 @@ uint64_t swap_take_slot(void);
 int swap_transfer(uint64_t entry, struct page *page, bool write);
 
 struct file;
+struct inode;
 
 /* swapon(2): file (whose reference it takes if it succeeds) is a device or file with a header as mkswap(8)
  * writes it. 0; -EINVAL: it has none; -EBUSY: one is in use; -ENOMEM. */
 int swap_on(struct file *file);
 
-/* swapoff(2): reads all pages back. 0; -EINVAL: file is not the one in use; -ENOMEM: no room for them. */
-int swap_off(const struct file *file);
+/* swapoff(2): reads all pages back. 0; -EINVAL: inode is not what is in use; -ENOMEM: no room for them;
+ * -EBUSY: pages of shared memory are in it. */
+int swap_off(const struct inode *inode);
+
+/* Steps of that: no more slots are given out; then, if done and no slot is used, the file comes back for the
+ * caller to put. NULL: swap goes on. */
+int swap_close_begin(const struct inode *inode);
+struct file *swap_close_end(bool done);
 
 #endif

@@ -14,7 +14,7 @@ struct task;
 void host_ram_start(uint64_t bytes);
 void host_ram_map(uint64_t bytes); /* without the second part */
 
-extern struct task *host_task; /* what task_this() returns */
+extern struct task *host_task; /* what task_this() returns; its space is what user_read() reads */
 extern uint64_t host_clock_ns;
 extern unsigned host_tlb_flushes; /* calls of tlb_flush_range() */
 extern unsigned host_signals_sent;

@@ -5,7 +5,7 @@
 # may include a kernel .c file), then those of the fakes, then the kernel's.
 
 K := $(B)/kernel
-KERNEL_CPPFLAGS := -Itests/kernel/host -I. -DDIRECT_BASE=0x200000000000 -DDIRECT_BYTES=0x4000000000 \
+KERNEL_CPPFLAGS := -Itests/kernel/host -I. -I$(G)/gen -DDIRECT_BASE=0x200000000000 -DDIRECT_BYTES=0x4000000000 \
 	-DVITRINE_VERSION='"$(VERSION)"'
 KERNEL_CFLAGS := -std=gnu17 $(OPT) $(WARN) $(SANFLAGS) -fPIE -fno-strict-aliasing -fno-builtin-printf
 
@@ -17,7 +17,7 @@ KERNEL_SRC := $(filter-out guest/lib/panic.c guest/lib/string.c guest/lib/symbol
 FAKES_SRC := $(wildcard tests/kernel/fakes/*.c)
 KERNEL_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 
-$(K)/%.o: %.c $(FLAGS_STAMP)
+$(K)/%.o: %.c $(FLAGS_STAMP) $(G)/gen/.made
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<

@@ -14,8 +14,10 @@
 #include "guest/block/device.h"
 #include "guest/drivers/block.h"
 #include "guest/sched/wait.h"
+#include "tests/kernel/host.h"
 
 #define RAM_DISK_DEPTH 8
+#define RAM_DISK_MEMORY (256u << 20) /* of the kernel */
 
 struct ram_disk {
 	struct block_device disk;
@@ -112,6 +114,7 @@ void block_release(struct block_node *node)
 /* The disk is bytes long and holds image (NULL: zeroes). */
 static inline void ram_disk_insert(const void *image, uint64_t bytes)
 {
+	host_ram_start(RAM_DISK_MEMORY);
 	free(ram_disk.bytes);
 	ram_disk.bytes = calloc(1, bytes);
 	if (image)

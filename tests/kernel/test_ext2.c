@@ -51,8 +51,8 @@ static void make_image(unsigned kib, const char *options)
 
 	snprintf(image, sizeof image, IMAGE, getpid());
 	unlink(image);
-	assert_int_equal(0, shell("truncate -s %uK %s && mke2fs -q -F -t ext2 %s %s 2>/dev/null", kib,
-				  image, options, image));
+	assert_int_equal(0, shell("truncate -s %uK %s && mke2fs -q -F -t ext2 %s %s 2>/dev/null",
+				  kib, image, options, image));
 	file = fopen(image, "rb");
 	assert_non_null(file);
 	assert_int_equal((uint64_t)kib << 10, fread(bytes, 1, (size_t)kib << 10, file));
@@ -245,8 +245,8 @@ static void check_by_debugfs(const struct model *m)
 
 	if (!m->exists || m->is_dir)
 		return;
-	assert_int_equal(0, shell("debugfs -R 'dump /%s %s.out' %s 2>/dev/null", m->path, image,
-				  image));
+	assert_int_equal(
+		0, shell("debugfs -R 'dump /%s %s.out' %s 2>/dev/null", m->path, image, image));
 	snprintf((char *)data, sizeof data, "%s.out", image);
 	file = fopen((char *)data, "rb");
 	assert_non_null(file);
@@ -322,8 +322,7 @@ static void test_links_and_nodes(void **state)
 		assert_int_equal(0, rig_make(path, RIG_LINK, target));
 		target[length[i]] = 't';
 		assert_int_equal(0, rig_find(path, &inode));
-		assert_int_equal(length[i],
-				 inode->operations->read_link(inode, read, sizeof read));
+		assert_int_equal(length[i], inode->operations->read_link(inode, read, sizeof read));
 		assert_memory_equal(target, read, length[i]);
 		inode_put(inode);
 	}
@@ -404,7 +403,7 @@ static void test_full_disk(void **state)
 /* Through all levels of pointer blocks, with holes between; and beyond what a file can be. */
 static void test_sparse_file(void **state)
 {
-	static const uint64_t place[] = {0,	   11 << 10,  12 << 10,	 267 << 10, 268 << 10,
+	static const uint64_t place[] = {0,	      11 << 10,	   12 << 10,   267 << 10, 268 << 10,
 					 65803 << 10, 65804 << 10, 1ull << 30, 1ull << 33};
 	struct inode *inode;
 	char byte;
@@ -427,10 +426,10 @@ static void test_sparse_file(void **state)
 	for (unsigned i = 0; i < sizeof place / sizeof place[0]; i++) {
 		assert_int_equal(1, rig_io(inode, &byte, 1, place[i], false));
 		assert_int_equal('a' + i, byte);
-		assert_int_equal(1, rig_io(inode, &byte, 1, place[i] + 1,
-					   false) == 1 && i + 1 == sizeof place / sizeof place[0]
-						 ? 0
-						 : 1);
+		assert_int_equal(1, rig_io(inode, &byte, 1, place[i] + 1, false) == 1 &&
+						    i + 1 == sizeof place / sizeof place[0]
+					    ? 0
+					    : 1);
 	}
 	inode_put(inode);
 	assert_int_equal(0, rig_remove("sparse"));
@@ -481,16 +480,11 @@ static int tidy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model_1k),
-		cmocka_unit_test(test_model_2k),
-		cmocka_unit_test(test_model_4k),
-		cmocka_unit_test(test_model_revision_0),
-		cmocka_unit_test(test_links_and_nodes),
-		cmocka_unit_test(test_large_directory),
-		cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_sparse_file),
-		cmocka_unit_test(test_unknown_features),
-		cmocka_unit_test(test_disk_errors),
+		cmocka_unit_test(test_model_1k),	 cmocka_unit_test(test_model_2k),
+		cmocka_unit_test(test_model_4k),	 cmocka_unit_test(test_model_revision_0),
+		cmocka_unit_test(test_links_and_nodes),	 cmocka_unit_test(test_large_directory),
+		cmocka_unit_test(test_full_disk),	 cmocka_unit_test(test_sparse_file),
+		cmocka_unit_test(test_unknown_features), cmocka_unit_test(test_disk_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, tidy);

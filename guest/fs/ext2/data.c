@@ -81,15 +81,43 @@ static int read_page(struct page_cache *cache, struct page *page)
 	return error;
 }
 
+static int write_pages(struct page_cache *cache, struct page **pages, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		clear_tail(cache->inode, pages[i]);
+	return data_io(cache, pages, count, BLOCK_WRITE);
+}
+
 static int write_page(struct page_cache *cache, struct page *page)
 {
-	clear_tail(cache->inode, page);
-	return data_io(cache, &page, 1, BLOCK_WRITE);
+	return write_pages(cache, &page, 1);
+}
+
+/* The window that a reader in order has reached, in as few requests as it lies on disk. */
+static void read_ahead(struct page_cache *cache, uint64_t index, unsigned count)
+{
+	struct page *pages[CACHE_BATCH_MAX];
+	unsigned n = 0;
+	int error;
+
+	for (unsigned i = 0; i < count && n < CACHE_BATCH_MAX; i++) {
+		pages[n] = cache_add_locked(cache, index + i);
+		n += pages[n] != NULL;
+	}
+	if (!n)
+		return;
+	error = data_io(cache, pages, n, BLOCK_READ);
+	for (unsigned i = 0; i < n; i++) {
+		clear_tail(cache->inode, pages[i]);
+		cache_end_read(pages[i], error);
+	}
 }
 
 const struct cache_operations ext2_data_operations = {
 	.read_page = read_page,
 	.write_page = write_page,
+	.write_pages = write_pages,
+	.read_ahead = read_ahead,
 };
 
 /* --- writing */
@@ -189,18 +217,35 @@ static int64_t write(struct file *file, struct iobuf *from, uint64_t *position)
 	return total ? total : done;
 }
 
-/* The pages go before their blocks do: write-back of one would get it a block again. */
+/* The rest of the last block becomes zeroes on disk too, for when the file grows again. inode->size is the
+ * new end already, so reading the page is enough. */
+static int clear_last_block(struct inode *inode, uint64_t size)
+{
+	const uint32_t block = ext2_fs_of(inode)->block_bytes;
+	uint32_t number = 0;
+	struct page *page;
+	int error = size % block ? ext2_map(inode, size / block, &number) : 0;
+
+	if (error || !number)
+		return error;
+	page = cache_read(&inode->cache, size / PAGE_BYTES, &error);
+	if (!page)
+		return error;
+	cache_dirty(&inode->cache, page);
+	page_put(page);
+	return 0;
+}
+
+/* The pages from size on are gone already: write-back of one would get it a block again. */
 int ext2_truncate(struct inode *inode, uint64_t size)
 {
 	struct ext2_fs *fs = ext2_fs_of(inode);
+	int error;
 
 	if (size > ext2_map_limit(fs) * fs->block_bytes)
 		return -EFBIG;
-	if (size >= inode->size)
-		return ext2_check_writable(fs);
-	inode->size = size;
-	cache_truncate(&inode->cache, size);
-	return ext2_map_truncate(inode, (size + fs->block_bytes - 1) / fs->block_bytes);
+	error = ext2_map_truncate(inode, (size + fs->block_bytes - 1) / fs->block_bytes);
+	return error || size > inode->size ? error : clear_last_block(inode, size);
 }
 
 const struct inode_operations ext2_file_inode_operations = {

@@ -12,27 +12,38 @@ static struct ext2_fs *fs_of(struct page_cache *cache)
 	return container_of(cache, struct ext2_fs, meta_inode.cache);
 }
 
-static int meta_io(struct page_cache *cache, struct page *page, enum block_operation operation)
+static int meta_io(struct page_cache *cache, struct page **pages, unsigned count,
+		   enum block_operation operation)
 {
 	struct ext2_fs *fs = fs_of(cache);
+	struct block_io io;
 
-	return block_io(fs->disk->queue, operation, page->index * fs->block_sectors,
-			page_data(page), fs->block_bytes);
+	block_io_start(&io, fs->disk->queue);
+	for (unsigned i = 0; i < count; i++)
+		block_io_add(&io, operation, pages[i]->index * fs->block_sectors,
+			     page_data(pages[i]), fs->block_bytes);
+	return block_io_wait(&io);
 }
 
 static int read_page(struct page_cache *cache, struct page *page)
 {
-	return meta_io(cache, page, BLOCK_READ);
+	return meta_io(cache, &page, 1, BLOCK_READ);
 }
 
 static int write_page(struct page_cache *cache, struct page *page)
 {
-	return meta_io(cache, page, BLOCK_WRITE);
+	return meta_io(cache, &page, 1, BLOCK_WRITE);
+}
+
+static int write_pages(struct page_cache *cache, struct page **pages, unsigned count)
+{
+	return meta_io(cache, pages, count, BLOCK_WRITE);
 }
 
 const struct cache_operations ext2_meta_operations = {
 	.read_page = read_page,
 	.write_page = write_page,
+	.write_pages = write_pages,
 };
 
 static int get(struct ext2_fs *fs, uint32_t number, bool fresh, struct ext2_block *block)

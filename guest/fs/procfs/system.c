@@ -17,8 +17,8 @@ static int show_version(const struct proc_subject *subject, struct text *text)
 {
 	const struct system_name name = system_name_read();
 
-	text_print(text, "%s version %s (vitrine) (" __VERSION__ ") %s\n", name.system, name.release,
-		   name.version);
+	text_print(text, "%s version %s (vitrine) (" __VERSION__ ") %s\n", name.system,
+		   name.release, name.version);
 	(void)subject;
 	return text->error;
 }

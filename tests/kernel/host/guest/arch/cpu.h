@@ -8,15 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/arch/segments.h"
+#include "guest/arch/stack.h"
+#include "guest/arch/tlb.h"
+#include "guest/hyper/steal.h"
 #include "guest/mm/layout.h"
 
-struct task;
+struct run_queue;
 
 struct cpu {
-	struct task *task;
+	struct stack_base base;
 	uint32_t index, apic_id;
-	bool online;
-	uint64_t tick_count;
+	bool online, reschedule;
+	struct run_queue *queue;
+	uint64_t tick_count, trap_count;
 };
 
 struct cpu_features {
@@ -32,7 +37,8 @@ static inline struct cpu *cpu_this(void)
 
 static inline struct cpu *cpu_at(unsigned index)
 {
-	return index ? 0 : &host_cpu;
+	(void)index;
+	return &host_cpu;
 }
 
 #endif

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+_Noreturn void abort(void); /* <stdlib.h> has names that the kernel has too */
 
 #define RFLAGS_IF (1ull << 9)
 
@@ -30,6 +31,26 @@ static inline void irq_enable(void)
 	if (host_spinlocks_held)
 		abort(); /* interrupts stay off while a spinlock is held */
 	host_rflags |= RFLAGS_IF;
+}
+
+static inline uint64_t irq_save(void)
+{
+	const uint64_t flags = rflags_read();
+
+	irq_disable();
+	return flags;
+}
+
+static inline void irq_restore(uint64_t flags)
+{
+	if (flags & RFLAGS_IF)
+		irq_enable();
+}
+
+/* There is no other processor, nor an interrupt. */
+static inline void cpu_sleep(void)
+{
+	abort();
 }
 
 static inline void cpu_relax(void)
@@ -66,6 +87,16 @@ static inline void tlb_flush_page(uint64_t gva)
 {
 	(void)gva;
 	host_tlb_page_flushes++;
+}
+
+struct cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid_read(uint32_t leaf, uint32_t subleaf)
+{
+	(void)leaf, (void)subleaf;
+	return (struct cpuid){0};
 }
 
 static inline uint64_t tsc_read(void)

@@ -6,7 +6,6 @@
 #define GUEST_ARCH_SPINLOCK_H
 
 #include <stdint.h>
-#include <stdlib.h>
 
 #include "guest/arch/insn.h"
 
@@ -14,26 +13,35 @@ struct spinlock {
 	uint32_t held;
 };
 
-static inline uint64_t spin_lock(struct spinlock *lock)
+/* With interrupts off already. */
+static inline void spin_take(struct spinlock *lock)
 {
-	const uint64_t flags = rflags_read();
-
-	irq_disable();
 	if (lock->held)
 		abort();
 	lock->held = 1;
 	host_spinlocks_held++;
-	return flags;
 }
 
-static inline void spin_unlock(struct spinlock *lock, uint64_t flags)
+static inline void spin_release(struct spinlock *lock)
 {
 	if (!lock->held)
 		abort();
 	lock->held = 0;
 	host_spinlocks_held--;
-	if (flags & RFLAGS_IF)
-		irq_enable();
+}
+
+static inline uint64_t spin_lock(struct spinlock *lock)
+{
+	const uint64_t flags = irq_save();
+
+	spin_take(lock);
+	return flags;
+}
+
+static inline void spin_unlock(struct spinlock *lock, uint64_t flags)
+{
+	spin_release(lock);
+	irq_restore(flags);
 }
 
 #endif

@@ -49,9 +49,10 @@ static jmp_buf back;
 
 static void jump(int depth)
 {
-	if (depth)
+	if (depth == 0)
+		longjmp(back, 3);
+	if (depth > 0)
 		jump(depth - 1);
-	longjmp(back, depth + 3);
 }
 
 static void the_language(void)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Runs a command in the bundled guest's userland, under one of these kernels:
+
+    host      this machine's own Linux, in namespaces of its own (needs root)
+    vitrine   the bundled guest under vitrine, on /dev/kvm
+    qemu      the bundled guest under QEMU, machine pc, without KVM; microvm: that machine
+    linux     a stock Linux under QEMU, to see who is right (scripts/linux-guest makes it)
+
+What runs, and how it says that it has ended: tests/guest/programs/init.c.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "scripts"))
+from lib import cpio  # noqa: E402
+
+PROGRAMS = TOP / "build/guest/programs"
+APPLETS = TOP / "tests/guest/applets"
+GUEST = TOP / "build/guest/vitrine-guest"
+QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-display", "none", "-serial", "stdio", "-no-reboot"]
+QEMU_STARTS_S = 20      # what its firmware, and a stock Linux, need more
+
+# In its own namespaces: $1 is the root to be, $2 the command.
+JAIL = """
+set -e
+hostname vitrine
+mount --make-rprivate /
+mount -t proc proc "$1/proc"
+mount -t sysfs sysfs "$1/sys"
+mount -t tmpfs -o mode=755 dev "$1/dev"
+mount -t tmpfs -o mode=1777 tmp "$1/tmp"
+for node in null zero full random urandom tty; do
+    : > "$1/dev/$node"
+    mount --bind "/dev/$node" "$1/dev/$node"
+done
+mkdir "$1/dev/pts" "$1/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666 pts "$1/dev/pts"
+ln -s pts/ptmx "$1/dev/ptmx"
+exec chroot "$1" /init "$2"
+"""
+
+
+def missing(kernel):
+    """Why KERNEL can't be used here, or None."""
+    if kernel == "host":
+        return None if os.geteuid() == 0 else "needs root, for namespaces"
+    if kernel == "vitrine":
+        return None if os.access("/dev/kvm", os.R_OK | os.W_OK) else "there is no usable /dev/kvm"
+    return None if shutil.which(QEMU[0]) else f"{QEMU[0]} is not installed"
+
+
+def archives(programs):
+    """The system; and these programs in /tests, the applets' table, and the tests' /init."""
+    own = cpio.Archive(merged_usr=False)
+    for name in programs:
+        own.add_file(PROGRAMS / name, f"/tests/{name}")
+    own.add_file(APPLETS, "/tests/applets")
+    own.add_file(PROGRAMS / "init", "/init")
+    return (TOP / "build/guest/initramfs.cpio").read_bytes(), own.bytes()
+
+
+def run(kernel, command, programs=(), cpus=1, memory="128M", timeout_s=60, cmdline=""):
+    """(status or None if it didn't end properly, what was written)."""
+    with tempfile.TemporaryDirectory(prefix="vitrine-user-") as folder:
+        system, own = archives(programs)
+        if kernel == "host":
+            argv = in_jail(folder, (system, own), command)
+        else:
+            image = Path(folder, "initramfs")
+            image.write_bytes(system + bytes(-len(system) % 4) + own)
+            argv = virtual_machine(kernel, image, f"exec={command.replace(' ', ',')} {cmdline}", cpus, memory)
+        if kernel not in ("host", "vitrine"):
+            timeout_s += QEMU_STARTS_S
+        text = output_of(argv, timeout_s)
+    ends = re.findall(r"^exit (\d+)$", text, re.MULTILINE)
+    return int(ends[-1]) if ends else None, text
+
+
+def in_jail(folder, layers, command):
+    root = Path(folder, "root")
+    os.chmod(folder, 0o755)
+    root.mkdir(mode=0o755)
+    for layer in layers:
+        subprocess.run(["cpio", "-idmu", "--quiet", "--no-absolute-filenames"], input=layer, cwd=root, check=True)
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net",
+            "sh", "-c", JAIL, "jail", str(root), command]
+
+
+def virtual_machine(kernel, image, words, cpus, memory):
+    if kernel == "vitrine":
+        return [str(TOP / "build/vitrine"), "run", "--no-reboot", "--cpus", str(cpus), "--memory", memory,
+                "--initrd", str(image), "--cmdline", words, str(GUEST)]
+    if kernel == "linux":
+        memory = f"{max(256, int(memory.rstrip('M')))}M"
+        words = f"console=ttyS0 quiet panic=-1 cryptomgr.notests {words}"
+    machine = {"linux": "pc", "qemu": "pc", "microvm": "microvm"}[kernel]
+    binary = TOP / "build/linux/vmlinuz" if kernel == "linux" else GUEST
+    return [*QEMU, "-M", machine, "-smp", str(cpus), "-m", memory, "-kernel", str(binary), "-initrd", str(image),
+            "-append", words]
+
+
+def output_of(argv, timeout_s):
+    """What ARGV writes; at the time limit it is killed with what it has started, and says so."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    try:
+        text, _ = process.communicate(timeout=timeout_s)
+        note = ""
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        text, _ = process.communicate()
+        note = f"\nstill running after {timeout_s} s\n"
+    return text.decode(errors="replace").replace("\r", "") + note

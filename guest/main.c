@@ -13,6 +13,7 @@
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
 #include "guest/fs/kmsg.h"
+#include "guest/fs/procfs/proc.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
@@ -104,6 +105,7 @@ static void boot(void *unused)
 	(void)unused;
 	vfs_init();
 	kmsg_init();
+	procfs_init();
 	tty_init();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];

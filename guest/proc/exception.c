@@ -72,9 +72,13 @@ static void report(const struct trap_frame *frame, uint64_t address_gva, int err
 static void send(const struct trap_frame *frame, int number, int code, uint64_t address_gva,
 		 int error)
 {
+	struct task_signals *signals = &task_this()->signals;
+
 	if (signal_is_fatal(number) && number != SIGTRAP)
 		report(frame, address_gva, error);
-	task_this()->process->fault_gva = address_gva;
+	signals->fault_vector = frame->vector;
+	signals->fault_error = frame->error;
+	signals->fault_gva = frame->vector == EXCEPTION_PF ? address_gva : signals->fault_gva;
 	signal_force(number, code, address_gva);
 }
 

@@ -369,8 +369,10 @@ static void set_name(struct task *task, const char *path)
 static int commit(struct exec *exec)
 {
 	struct process *process = process_this();
-	const int error = end_other_threads(process);
+	int error = process_unshare_actions();
 
+	if (!error)
+		error = end_other_threads(process);
 	if (error)
 		return error;
 	become_leader(process);

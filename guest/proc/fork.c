@@ -46,7 +46,7 @@ static int check_flags(uint64_t flags)
 		return -EINVAL;
 	if (flags & CLONE_THREAD)
 		return (flags & CLONE_OF_THREAD) == CLONE_OF_THREAD ? 0 : -EINVAL;
-	return flags & CLONE_SIGHAND ? -EINVAL : 0;
+	return (flags & CLONE_SIGHAND) && !(flags & CLONE_VM) ? -EINVAL : 0;
 }
 
 /* A fork bomb ends at its user's limit, and before the last stack. */
@@ -157,7 +157,7 @@ static void wait_for_vforked(struct process *child)
 static int64_t start_process(const struct clone *clone)
 {
 	struct process *parent = process_this();
-	struct process *child = process_create(parent);
+	struct process *child = process_create(parent, clone->flags & CLONE_SIGHAND);
 	struct task *task;
 	int32_t pid;
 

@@ -19,6 +19,14 @@
 #define LOCKED_BYTES (8ull << 20)
 #define QUEUE_BYTES 819200
 
+/* What process->actions points into. */
+struct actions {
+	struct signal_action of[SIGNAL_MAX];
+	uint32_t refs;
+};
+
+static struct actions kernel_actions = {.refs = 1};
+
 struct spinlock process_lock;
 struct list process_all = LIST_EMPTY(process_all);
 struct process *process_init;
@@ -34,6 +42,7 @@ struct process kernel_process = {
 	.signal_arrived = WAITQ_EMPTY(kernel_process.signal_arrived),
 	.threads_ended = WAITQ_EMPTY(kernel_process.threads_ended),
 	.vforked = WAITQ_EMPTY(kernel_process.vforked),
+	.actions = kernel_actions.of,
 	.limits = {[RLIMIT_CPU] = {UNLIMITED, UNLIMITED},
 		   [RLIMIT_FSIZE] = {UNLIMITED, UNLIMITED},
 		   [RLIMIT_DATA] = {UNLIMITED, UNLIMITED},
@@ -89,10 +98,59 @@ struct process *process_get(struct process *process)
 	return process;
 }
 
+static struct actions *actions_of(const struct process *process)
+{
+	return container_of(process->actions, struct actions, of);
+}
+
+static struct signal_action *share_actions(const struct process *from)
+{
+	__atomic_fetch_add(&actions_of(from)->refs, 1, __ATOMIC_RELAXED);
+	return from->actions;
+}
+
+static struct signal_action *copy_actions(const struct process *from)
+{
+	struct actions *actions = kmalloc(sizeof(*actions));
+
+	if (!actions)
+		return NULL;
+	memcpy(actions->of, from->actions, sizeof(actions->of));
+	actions->refs = 1;
+	return actions->of;
+}
+
+static void put_actions(struct actions *actions)
+{
+	if (__atomic_fetch_sub(&actions->refs, 1, __ATOMIC_ACQ_REL) == 1)
+		kfree(actions);
+}
+
+int process_unshare_actions(void)
+{
+	struct process *process = process_this();
+	struct actions *old = actions_of(process);
+	struct signal_action *copy;
+	uint64_t flags;
+
+	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
+		return 0;
+	copy = copy_actions(process);
+	if (!copy)
+		return -ENOMEM;
+	flags = spin_lock(&process_lock);
+	process->actions = copy;
+	spin_unlock(&process_lock, flags);
+	put_actions(old);
+	return 0;
+}
+
 void process_put(struct process *process)
 {
-	if (__atomic_fetch_sub(&process->refs, 1, __ATOMIC_ACQ_REL) == 1)
-		kfree(process);
+	if (__atomic_fetch_sub(&process->refs, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	put_actions(actions_of(process));
+	kfree(process);
 }
 
 static void alarm_expired(struct timer *timer)
@@ -104,12 +162,17 @@ static void alarm_expired(struct timer *timer)
 		timer_set(timer, timer->at_ns + process->alarm_interval_ns);
 }
 
-struct process *process_create(const struct process *parent)
+struct process *process_create(const struct process *parent, bool shares_actions)
 {
 	struct process *process = kmalloc(sizeof(*process));
 
 	if (!process)
 		return NULL;
+	process->actions = shares_actions ? share_actions(parent) : copy_actions(parent);
+	if (!process->actions) {
+		kfree(process);
+		return NULL;
+	}
 	process->refs = 1;
 	list_init(&process->children);
 	list_init(&process->sibling);
@@ -122,7 +185,6 @@ struct process *process_create(const struct process *parent)
 	timer_init(&process->alarm, alarm_expired);
 	process->credentials = parent->credentials;
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
-	memcpy(process->actions, parent->actions, sizeof(process->actions));
 	process->personality = parent->personality;
 	process->no_new_privileges = parent->no_new_privileges;
 	process->dumps_reset = parent->dumps_reset;

@@ -93,7 +93,7 @@ struct process {
 	struct credentials credentials;
 	struct limit limits[RLIMIT_COUNT];
 
-	struct signal_action actions[SIGNAL_MAX]; /* of signal n at n - 1 */
+	struct signal_action *actions; /* of signal n at n - 1; perhaps shared (CLONE_SIGHAND) */
 	struct signal_queue signals;
 	int32_t exit_status;			   /* as wait4() gives it; of a process that ends */
 	int32_t exit_signal;			   /* that the parent gets; SIGCHLD */
@@ -120,7 +120,6 @@ struct process {
 	struct usage ended, children_usage;
 	uint64_t started_ns;
 	int32_t oom_adjust; /* -1000 to 1000 */
-	uint64_t fault_gva;
 };
 
 extern struct spinlock process_lock;
@@ -145,8 +144,11 @@ void process_put(struct process *process);
 bool process_id_is_used(int32_t id);
 
 /* A copy of what parent passes on by fork(), in no tree, without threads, memory and files, with one
- * reference; NULL: no memory. process_link() gives it its number and its place below parent. */
-struct process *process_create(const struct process *parent);
+ * reference; NULL: no memory. shares_actions: of its signals it has not a copy, but the same.
+ * process_link() gives it its number and its place below parent. */
+struct process *process_create(const struct process *parent, bool shares_actions);
+/* Makes the running process's actions its own. 0 or -ENOMEM. */
+int process_unshare_actions(void);
 void process_link(struct process *process, struct process *parent, struct task *leader);
 /* Takes a zombie out of the tree, with process_lock held; then process_put(), without. */
 void process_unlink(struct process *process);

@@ -120,6 +120,7 @@ struct task_signals {
 	struct signal_queue queue;
 	uint64_t stack_gva, stack_bytes; /* sigaltstack() */
 	uint32_t stack_flags;
+	uint64_t fault_vector, fault_error, fault_gva; /* of the last exception, for handlers */
 };
 
 /* Whether the running task should give up its wait. */

@@ -61,6 +61,8 @@ bool signal_is_on_stack(uint64_t rsp)
 
 static void save_registers(struct user_registers *to, const struct trap_frame *frame)
 {
+	const struct task_signals *signals = &task_this()->signals;
+
 	*to = (struct user_registers){
 		.r8 = frame->r8,
 		.r9 = frame->r9,
@@ -82,7 +84,9 @@ static void save_registers(struct user_registers *to, const struct trap_frame *f
 		.rflags = frame->rflags,
 		.cs = USER_CS,
 		.ss = USER_DS,
-		.cr2 = process_this()->fault_gva,
+		.error = signals->fault_error,
+		.vector = signals->fault_vector,
+		.cr2 = signals->fault_gva,
 	};
 }
 

@@ -36,7 +36,7 @@ static struct place *kernel_place(void)
 
 struct process *spawn(const char *name, void (*function)(void *argument), void *argument)
 {
-	struct process *process = process_create(&kernel_process);
+	struct process *process = process_create(&kernel_process, false);
 	struct task *task;
 
 	if (!process || !(process->files = files_create()) ||

@@ -153,16 +153,21 @@ static int release(struct tty *tty)
 	return 0;
 }
 
-static bool session_has_group(int32_t session, int32_t group)
+/* 0, or whether there is no such group, or it is another session's. */
+static int check_group(int32_t session, int32_t group)
 {
-	list_for_each(link, &process_all)
-	{
+	int error = -ESRCH;
+
+	list_for_each (link, &process_all) {
 		const struct process *process = container_of(link, struct process, in_all);
 
-		if (process->group == group && process->session == session)
-			return true;
+		if (process->group != group)
+			continue;
+		if (process->session == session)
+			return 0;
+		error = -EPERM;
 	}
-	return false;
+	return error;
 }
 
 static int set_foreground(struct tty *tty, uint64_t group_gva)
@@ -178,9 +183,9 @@ static int set_foreground(struct tty *tty, uint64_t group_gva)
 	flags = spin_lock(&process_lock);
 	if (process_this()->tty != tty || tty->session != process_this()->session)
 		error = -ENOTTY;
-	else if (!session_has_group(tty->session, group))
-		error = -EPERM;
 	else
+		error = check_group(tty->session, group);
+	if (!error)
 		tty->foreground = group;
 	spin_unlock(&process_lock, flags);
 	return error;

@@ -140,6 +140,7 @@ static int wait_for_input(struct tty *tty, size_t count, bool must_not_wait)
 	for (;;) {
 		const size_t available = discipline_available(tty);
 		const uint64_t ns = available ? patience.next_ns : patience.first_ns;
+		const uint64_t deadline = ns == WAIT_FOREVER ? WAIT_FOREVER : clock_ns() + ns;
 		int error;
 
 		if (available >= patience.wanted || tty->hung_up || !ns)
@@ -148,7 +149,7 @@ static int wait_for_input(struct tty *tty, size_t count, bool must_not_wait)
 			return available ? 0 : -EAGAIN;
 		error = wait_until_deadline(&tty->readable,
 					    discipline_available(tty) != available || tty->hung_up,
-					    ns == WAIT_FOREVER ? WAIT_FOREVER : clock_ns() + ns);
+					    deadline);
 		if (error)
 			return available || error == -ETIMEDOUT ? 0 : error;
 	}

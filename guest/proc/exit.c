@@ -18,6 +18,7 @@
 #include "guest/sched/futex.h"
 #include "guest/syscall/calls.h"
 #include "guest/time/clock.h"
+#include "guest/time/posix_timers.h"
 #include "guest/tty/tty.h"
 
 #define EXITED(code) (((code)&0xff) << 8)
@@ -200,6 +201,7 @@ static void give_back(struct process *process)
 	uint64_t flags;
 
 	timer_cancel(&process->alarm);
+	posix_timers_end(process);
 	files_put(files);
 	if (process->tty && process->session == process->pid)
 		tty_leave(process);

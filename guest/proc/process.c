@@ -159,7 +159,7 @@ static void alarm_expired(struct timer *timer)
 
 	signal_send_number(process, SIGALRM);
 	if (process->alarm_interval_ns)
-		timer_set(timer, timer->at_ns + process->alarm_interval_ns);
+		timer_repeat(timer, process->alarm_interval_ns);
 }
 
 struct process *process_create(const struct process *parent, bool shares_actions)

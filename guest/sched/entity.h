@@ -24,16 +24,17 @@ enum sched_policy {
 #define NICE_MAX 19
 
 struct sched_entity {
-	uint32_t cpu;	    /* index of the CPU whose queue it is in, or where it last ran */
-	uint64_t allowed;   /* CPUs that it may run on, one bit each */
-	uint8_t policy;	    /* enum sched_policy */
-	int8_t nice;	    /* NICE_MIN to NICE_MAX */
-	uint8_t priority;   /* real time: 1 to 99; else 0 */
-	bool queued;	    /* in a run queue (not while it runs) */
-	bool reset_on_fork; /* children are SCHED_NORMAL */
-	uint8_t user_share; /* how much of its time samples found in user mode, in 1/256 */
-	uint32_t weight;    /* of its nice level; 1,024 at 0 */
-	uint64_t vruntime;  /* ns, weighted; fair class */
+	uint32_t cpu;	      /* index of the CPU whose queue it is in, or where it last ran */
+	uint64_t allowed;     /* CPUs that it may run on, one bit each */
+	uint8_t policy;	      /* enum sched_policy */
+	int8_t nice;	      /* NICE_MIN to NICE_MAX */
+	uint8_t priority;     /* real time: 1 to 99; else 0 */
+	bool queued;	      /* in a run queue (not while it runs) */
+	bool reset_on_fork;   /* children are SCHED_NORMAL */
+	uint8_t user_share;   /* how much of its time samples found in user mode, in 1/256 */
+	uint16_t io_priority; /* as ioprio_set(2) has it; nobody looks at it */
+	uint32_t weight;      /* of its nice level; 1,024 at 0 */
+	uint64_t vruntime;    /* ns, weighted; fair class */
 	uint64_t slice_end_ns;
 	struct tree_node by_vruntime; /* in the fair queue */
 	struct list by_priority;      /* in a real-time list */

@@ -20,6 +20,7 @@
 #include "guest/time/clock.h"
 
 #define SOONEST_NS 2000
+#define REPEAT_SOONEST_NS 100000
 
 /* A CPU's. The lock guards the tree; the rest is its own CPU's, but for `running`. */
 struct timer_base {
@@ -123,6 +124,28 @@ bool timer_cancel(struct timer *timer)
 	while (elsewhere && __atomic_load_n(&base->running, __ATOMIC_ACQUIRE) == timer)
 		tlb_serve();
 	return was_set;
+}
+
+uint64_t timer_repeat(struct timer *timer, uint64_t interval_ns)
+{
+	const uint64_t soonest = clock_ns() + REPEAT_SOONEST_NS;
+	uint64_t next = timer->at_ns + interval_ns, missed = 0;
+
+	if (next < soonest) {
+		missed = (soonest - timer->at_ns) / interval_ns;
+		next = timer->at_ns + (missed + 1) * interval_ns;
+	}
+	timer_set(timer, next);
+	return missed;
+}
+
+uint64_t timer_left(const struct timer *timer)
+{
+	const uint64_t now = clock_ns(), at = timer->at_ns;
+
+	if (!__atomic_load_n(&timer->set, __ATOMIC_RELAXED))
+		return 0;
+	return at > now ? at - now : 1;
 }
 
 /* Calls what is due; base is locked. */

@@ -33,6 +33,13 @@ void timer_set(struct timer *timer, uint64_t at_ns);
  * expired() takes. Whether it was set. */
 bool timer_cancel(struct timer *timer);
 
+/* In expired(), for a timer with an interval: sets it to the next multiple that is in the future, not too
+ * near, so that the shortest interval leaves time for the programs. How many multiples were left out. */
+uint64_t timer_repeat(struct timer *timer, uint64_t interval_ns);
+
+/* When it is due, in ns from now, at least 1; 0: it isn't set. */
+uint64_t timer_left(const struct timer *timer);
+
 /* Sleeps: 0, or -ERESTART if a signal came first. */
 int timer_sleep_until(uint64_t deadline_ns);
 

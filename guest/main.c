@@ -104,6 +104,7 @@ static void boot(void *unused)
 {
 	(void)unused;
 	vfs_init();
+	procfs_init();
 	kmsg_init();
 	procfs_init();
 	tty_init();

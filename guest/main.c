@@ -106,7 +106,6 @@ static void boot(void *unused)
 	vfs_init();
 	procfs_init();
 	kmsg_init();
-	procfs_init();
 	tty_init();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];

@@ -8,10 +8,12 @@
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
 #include "guest/arch/tlb.h"
+#include "guest/block/device.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
+#include "guest/fs/ext2/ext2.h"
 #include "guest/fs/kmsg.h"
 #include "guest/fs/procfs/proc.h"
 #include "guest/fs/vfs.h"
@@ -95,6 +97,8 @@ static void act(void)
 			prompt_action[i].act();
 	if (machine_has_word("prompt") || !wants_init())
 		prompt_loop();
+	ext2_init();
+	block_init();
 	tty_take_console();
 	process_start_init();
 }

@@ -16,6 +16,7 @@
 #include "guest/fs/ext2/ext2.h"
 #include "guest/fs/kmsg.h"
 #include "guest/fs/procfs/proc.h"
+#include "guest/fs/sysfs/sysfs.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
@@ -110,6 +111,7 @@ static void boot(void *unused)
 	vfs_init();
 	kmsg_init();
 	procfs_init();
+	sysfs_init();
 	tty_init();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];

@@ -21,6 +21,7 @@
 #include "guest/lib/print.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
+#include "guest/mm/reclaim.h"
 #include "guest/proc/process.h"
 #include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
@@ -96,6 +97,7 @@ static void act(void)
 	if (machine_has_word("prompt") || !wants_init())
 		prompt_loop();
 	tty_take_console();
+	reclaim_start();
 	process_start_init();
 }
 

@@ -248,9 +248,12 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conversations),	    cmocka_unit_test(test_end_of_file),
-		cmocka_unit_test(test_too_long_a_line),	    cmocka_unit_test(test_flow),
-		cmocka_unit_test(test_output),		    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_conversations),
+		cmocka_unit_test(test_end_of_file),
+		cmocka_unit_test(test_too_long_a_line),
+		cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_output),
+		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_leaving_canonical_mode),
 	};
 

@@ -86,10 +86,10 @@ static void make_good(uint16_t type)
 					.phoff = sizeof(struct elf_header),
 					.phentsize = sizeof(struct elf_segment),
 					.phnum = 3};
-	*segment(0) = (struct elf_segment){PT_LOAD, PF_R | PF_X, 0,	 base, base,
-					   0x1800,  0x1800,	 PAGE_BYTES};
-	*segment(1) = (struct elf_segment){
-		PT_LOAD, PF_R | PF_W, 0x1800, base + 0x2800, base + 0x2800, 0x400, 0x5000, 0x1000};
+	*segment(0) = (struct elf_segment){PT_LOAD, PF_R | PF_X, 0,	 base,
+					   base,    0x1800,	 0x1800, PAGE_BYTES};
+	*segment(1) = (struct elf_segment){PT_LOAD,	  PF_R | PF_W, 0x1800, base + 0x2800,
+					   base + 0x2800, 0x400,       0x5000, 0x1000};
 	*segment(2) = (struct elf_segment){.type = PT_GNU_STACK, .flags = PF_R | PF_W};
 	maps = pokes = 0;
 	highest = 0;
@@ -122,12 +122,12 @@ static void test_good(void **state)
 	assert_true(program.executable_stack);
 }
 
-#define BAD(change)                                             \
-	do {                                                    \
-		make_good(ET_EXEC);                             \
-		change;                                         \
-		assert_int_equal(load(&program), -ENOEXEC);     \
-		assert_int_equal(maps, 0); /* seen before */    \
+#define BAD(change)                                          \
+	do {                                                 \
+		make_good(ET_EXEC);                          \
+		change;                                      \
+		assert_int_equal(load(&program), -ENOEXEC);  \
+		assert_int_equal(maps, 0); /* seen before */ \
 	} while (0)
 
 static void test_bad(void **state)

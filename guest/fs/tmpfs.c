@@ -285,6 +285,7 @@ static void statistics(struct super *super, struct fs_statistics *to)
 
 static void unmount(struct super *super)
 {
+	initramfs_unmounted(super);
 	kfree(super->private);
 }
 

@@ -17,7 +17,7 @@ KERNEL_SRC := $(filter-out guest/lib/panic.c guest/lib/string.c guest/lib/symbol
 FAKES_SRC := $(wildcard tests/kernel/fakes/*.c)
 KERNEL_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 
-$(K)/%.o: %.c $(FLAGS_STAMP) $(G)/gen/.made
+$(K)/%.o: %.c $(FLAGS_STAMP) | $(G)/gen/.made
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<

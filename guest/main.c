@@ -104,7 +104,6 @@ static void boot(void *unused)
 {
 	(void)unused;
 	vfs_init();
-	procfs_init();
 	kmsg_init();
 	procfs_init();
 	tty_init();

@@ -23,6 +23,7 @@
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
 #include "guest/syscall/calls.h"
+#include "guest/time/posix_timers.h"
 
 #define ADDR_NO_RANDOMIZE 0x40000
 #define SCRIPT_LINE_BYTES 256
@@ -318,6 +319,7 @@ static void replace_space(struct process *process, struct space *space)
 
 	if (old && task->space) {
 		futex_thread_exit();
+		posix_timers_end(process);
 		if (old->resident_peak > process->ended.resident_peak)
 			process->ended.resident_peak = old->resident_peak;
 	}

@@ -24,6 +24,7 @@
 #include "guest/lib/print.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
+#include "guest/mm/reclaim.h"
 #include "guest/proc/process.h"
 #include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
@@ -101,6 +102,7 @@ static void act(void)
 	ext2_init();
 	block_init();
 	tty_take_console();
+	reclaim_start();
 	process_start_init();
 }
 
@@ -109,8 +111,8 @@ static void boot(void *unused)
 {
 	(void)unused;
 	vfs_init();
-	kmsg_init();
 	procfs_init();
+	kmsg_init();
 	sysfs_init();
 	tty_init();
 	smp_init(lapic_id());

@@ -23,6 +23,7 @@
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/futex.h"
 #include "guest/syscall/calls.h"
+#include "guest/time/posix_timers.h"
 
 #define ADDR_NO_RANDOMIZE 0x40000
 #define SCRIPT_LINE_BYTES 256
@@ -380,6 +381,7 @@ static int commit(struct exec *exec)
 	replace_space(process, exec->space);
 	exec->space = NULL;
 	reset_signals(process);
+	posix_timers_end(process);
 	files_close_on_exec(process->files);
 	process->credentials = exec->credentials;
 	process->dumps_reset = exec->secure;

@@ -18,7 +18,7 @@ static char words[MACHINE_CMDLINE_MAX + ARGUMENTS_MAX];
 static char *arguments[ARGUMENTS_MAX + 2];
 static char *const environment[] = {"HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin",
 				    NULL};
-static const char *const usual[] = {"/sbin/init", "/init", "/bin/sh"};
+static const char *const usual[] = {"/init", "/sbin/init", "/bin/sh"};
 
 /* What stands behind a lone "--" on the command line is for init. */
 static void read_arguments(void)

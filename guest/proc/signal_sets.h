@@ -8,6 +8,8 @@
 
 #include "guest/proc/signal.h"
 
+struct signal_action;
+
 #define SIG_DFL 0
 #define SIG_IGN 1
 

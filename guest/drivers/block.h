@@ -19,7 +19,7 @@ enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 
 struct block_piece {
 	uint64_t gpa;
-	void *data; /* the same, for drivers that copy */
+	void *data;	/* the same, for drivers that copy */
 	uint32_t bytes; /* whole sectors */
 };
 

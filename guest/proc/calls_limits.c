@@ -98,13 +98,14 @@ int64_t sys_sysinfo(uint64_t info_gva)
 	struct user_sysinfo info;
 
 	page_stats_read(&stats);
-	info = (struct user_sysinfo){.uptime_s = (int64_t)(clock_ns() / NS_PER_S),
-				     .total = stats.total,
-				     .free = stats.free,
-				     .buffers = 0, /* free(1) adds what /proc/meminfo says is cached */
-				     .swap_total = stats.swap_total,
-				     .swap_free = stats.swap_free,
-				     .processes = count_threads(),
-				     .unit = PAGE_BYTES};
+	info = (struct user_sysinfo){
+		.uptime_s = (int64_t)(clock_ns() / NS_PER_S),
+		.total = stats.total,
+		.free = stats.free,
+		.buffers = 0, /* free(1) adds what /proc/meminfo says is cached */
+		.swap_total = stats.swap_total,
+		.swap_free = stats.swap_free,
+		.processes = count_threads(),
+		.unit = PAGE_BYTES};
 	return user_write(info_gva, &info, sizeof(info)) ? -EFAULT : 0;
 }

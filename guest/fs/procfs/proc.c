@@ -196,9 +196,9 @@ static bool put(struct file *file, struct dir_sink *sink, const char *name, uint
 static bool list_table(struct file *file, const struct proc_entry *table, struct dir_sink *sink)
 {
 	for (uint64_t at = 2; table && table->name; table++, at++)
-		if (at >= file->position && !put(file, sink, table->name,
-						 (uint64_t)table >> 3 & 0xffffff, mode_of(table),
-						 at + 1))
+		if (at >= file->position &&
+		    !put(file, sink, table->name, (uint64_t)table >> 3 & 0xffffff, mode_of(table),
+			 at + 1))
 			return false;
 	return true;
 }
@@ -225,8 +225,8 @@ static int read_dir(struct file *file, struct dir_sink *sink)
 
 	if (file->position < 1 && !put(file, sink, ".", number, S_IFDIR, 1))
 		return 0;
-	if (file->position < 2 && !put(file, sink, "..", file->path.dentry->parent->inode->number,
-				       S_IFDIR, 2))
+	if (file->position < 2 &&
+	    !put(file, sink, "..", file->path.dentry->parent->inode->number, S_IFDIR, 2))
 		return 0;
 	if (file->position < KEYS_FROM && !list_table(file, node->entry->children, sink))
 		return 0;

@@ -22,6 +22,7 @@
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
+#include "guest/lib/string.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
 #include "guest/mm/reclaim.h"
@@ -34,6 +35,7 @@
 #include "guest/sched/schedule.h"
 #include "guest/sched/task.h"
 #include "guest/sched/timer.h"
+#include "guest/sched/trace.h"
 #include "guest/time/clock.h"
 #include "guest/tty/tty.h"
 
@@ -110,8 +112,9 @@ static void act(void)
 static void boot(void *unused)
 {
 	(void)unused;
+	if (machine_has_word("trace=sched") && trace_start())
+		panic("trace=sched: no memory for the ring");
 	vfs_init();
-	procfs_init();
 	kmsg_init();
 	sysfs_init();
 	tty_init();

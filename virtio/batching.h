@@ -24,7 +24,7 @@ struct batching {
 /* In the serving thread, after a kick that brought so many requests. */
 void batching_update(struct batching *batching, unsigned requests);
 
-/* Whether a thread (0: the calling one) waits, for one that can't count what its kicks bring. 0 or -errno. */
+/* Whether a thread (0: the calling one) waits: for one whose requests nobody counts. 0 or -errno. */
 int batching_set(pid_t thread, bool on);
 
 #endif

@@ -58,18 +58,20 @@ static void let_kernel_threads_wait(void)
 {
 	FILE *children = fopen(KERNEL_THREADS, "re");
 	pid_t self = gettid(), thread;
-	char name[32];
+	char name[32], word[16];
 
 	snprintf(name, sizeof(name), "vhost-%d", self);
-	while (children && fscanf(children, "%d", &thread) == 1)
+	while (children && fscanf(children, "%15s", word) == 1) {
+		thread = (pid_t)strtol(word, NULL, 10);
 		if (thread > self && is_called(thread, name))
 			batching_set(thread, true);
+	}
 	if (children)
 		fclose(children);
 }
 
-/* VHOST_SET_OWNER makes the thread. From Linux 6.4 on it is one of ours, with the policy of the one that asks; before,
- * it is kthreadd's child, and only root may change it. Without this it is slower, no more. */
+/* VHOST_SET_OWNER makes the thread. From Linux 6.4 on it is one of ours, with the policy of the one that asks;
+ * before, it is kthreadd's child, and only root may change it. Without this it is slower, no more. */
 static int make_worker(const struct vhost_net *vhost)
 {
 	bool inherits = sched_getscheduler(0) == SCHED_OTHER && batching_set(0, true) == 0;

@@ -319,6 +319,7 @@ static void replace_space(struct process *process, struct space *space)
 
 	if (old && task->space) {
 		futex_thread_exit();
+		posix_timers_end(process);
 		if (old->resident_peak > process->ended.resident_peak)
 			process->ended.resident_peak = old->resident_peak;
 	}

@@ -87,6 +87,19 @@ static void discard_everywhere(struct process *process, signal_set set)
 		&container_of(link, struct task, in_process)->signals.queue, set, process);
 }
 
+/* A POSIX timer has one signal in the queue; what expires meanwhile is counted in that. */
+static bool count_overrun(struct signal_queue *queue, const struct signal_info *info)
+{
+	struct queued_signal *queued = queue->first;
+
+	while (queued && (queued->info.code != SI_TIMER || queued->info.number != info->number ||
+			  queued->info.timer_id != info->timer_id))
+		queued = queued->next;
+	if (queued && queued->info.overrun < INT32_MAX - 1 - info->overrun)
+		queued->info.overrun += 1 + info->overrun;
+	return queued;
+}
+
 /* Without memory, or above the limit, only that there is a signal is kept; one whose sender must know
  * that all of it arrives is refused. */
 static int enqueue(struct process *process, struct signal_queue *queue,
@@ -94,6 +107,8 @@ static int enqueue(struct process *process, struct signal_queue *queue,
 {
 	struct queued_signal *queued = NULL;
 
+	if (info->code == SI_TIMER && count_overrun(queue, info))
+		return -EEXIST;
 	if (info->number < SIGRTMIN && (queue->set & SIGNAL_BIT(info->number)))
 		return 0;
 	if (process->queued_count < process->limits[RLIMIT_SIGPENDING].soft ||

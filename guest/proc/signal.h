@@ -127,7 +127,7 @@ struct task_signals {
 bool signal_is_pending(void);
 
 /* Sends to a process (any thread takes it) or to one thread. Takes process_lock itself. info is copied.
- * 0, or -EAGAIN: too many queued. */
+ * 0; -EAGAIN: too many queued; -EEXIST: this POSIX timer's last signal still is, and counts it. */
 int signal_send(struct process *process, const struct signal_info *info);
 int signal_send_task(struct task *task, const struct signal_info *info);
 /* A plain one from the kernel. */

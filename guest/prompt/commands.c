@@ -27,6 +27,7 @@
 #include "guest/prompt/net_commands.h"
 #include "guest/prompt/prompt.h"
 #include "guest/prompt/selftest.h"
+#include "guest/sched/trace.h"
 #include "guest/time/clock.h"
 #include "guest/user/syscall.h"
 
@@ -66,6 +67,19 @@ static void cmd_time(const char *argument)
 	      clock_info.kvmclock ? "kvmclock" : "TSC");
 	print("  TSC %lu Hz (%s), LAPIC timer %lu Hz, TSC now %lu\n", clock_info.tsc_hz,
 	      clock_source_name(clock_info.tsc_source), clock_info.lapic_hz, tsc_read());
+}
+
+/* As CSV, for scripts/plot-sched on the host. */
+static void cmd_trace(const char *argument)
+{
+	char line[256];
+	uint64_t position = 0;
+
+	(void)argument;
+	if (!trace_is_on && trace_start())
+		print("  no memory for the ring\n");
+	while (trace_read_line(TRACE_CSV, &position, line, sizeof(line)))
+		print("%s", line);
 }
 
 static void cmd_ticks(const char *argument)
@@ -228,6 +242,7 @@ static const struct command {
 	{"cpus", cmd_cpus, "processors"},
 	{"mem", cmd_mem, "memory map and frames"},
 	{"time", cmd_time, "clocks"},
+	{"trace", cmd_trace, "what the scheduler did since this command, or since trace=sched"},
 	{"ticks", cmd_ticks, "timer interrupts of each CPU"},
 	{"exits", cmd_exits, "what leaving the VM costs, each way"},
 	{"hyper", cmd_exits, "the same"},

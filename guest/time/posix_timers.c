@@ -47,21 +47,30 @@ int64_t sys_timer_gettime(int id, uint64_t value_gva);
 int64_t sys_timer_getoverrun(int id);
 int64_t sys_timer_delete(int id);
 
+static int send(struct posix_timer *posix, const struct signal_info *info)
+{
+	if (posix->event.notify == SIGEV_NONE)
+		return 0;
+	return posix->task ? signal_send_task(posix->task, info)
+			   : signal_send(posix->process, info);
+}
+
+/* Overruns are those since the signal was queued that the program takes, or has taken, last. */
 static void expired(struct timer *timer)
 {
 	struct posix_timer *posix = container_of(timer, struct posix_timer, timer);
-	struct signal_info info = {.number = posix->event.signal, .code = SI_TIMER};
+	const uint64_t missed = posix->interval_ns ? timer_repeat(timer, posix->interval_ns) : 0;
+	const struct signal_info info = {.number = posix->event.signal,
+					 .code = SI_TIMER,
+					 .timer_id = posix->id,
+					 .overrun = missed < INT32_MAX ? (int32_t)missed
+								       : INT32_MAX,
+					 .timer_value = posix->event.value};
 
-	posix->overruns = posix->interval_ns ? timer_repeat(timer, posix->interval_ns) : 0;
-	info.timer_id = posix->id;
-	info.overrun = posix->overruns > INT32_MAX ? INT32_MAX : (int32_t)posix->overruns;
-	info.timer_value = posix->event.value;
-	if (posix->event.notify == SIGEV_NONE)
-		return;
-	if (posix->task)
-		signal_send_task(posix->task, &info);
+	if (send(posix, &info) == -EEXIST)
+		posix->overruns += 1 + missed;
 	else
-		signal_send(posix->process, &info);
+		posix->overruns = missed;
 }
 
 static struct posix_timer *find(int id)

@@ -100,8 +100,8 @@ void block_on_resize(struct block *block, void (*resized)(void *ctx), void *ctx)
  * come before the loop goes. 0 or -errno. */
 int block_watch_size(struct block *block, struct loop *loop);
 
-/* Completions come in loop's thread, once block_queue_listen() was called. lock (may be NULL) is taken around them: the one
- * the caller holds when it calls the functions below. Everything is borrowed. 0 or -errno. */
+/* Completions come in loop's thread, once block_queue_listen() was called. lock (may be NULL) is taken around
+ * them: the one the caller holds when it calls the functions below. Everything is borrowed. 0 or -errno. */
 int block_queue_create(struct block *block, struct loop *loop, pthread_mutex_t *lock,
 		       struct block_queue **out);
 void block_queue_destroy(struct block_queue *queue); /* NULL is fine; drained before */

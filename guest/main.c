@@ -115,6 +115,7 @@ static void boot(void *unused)
 	if (machine_has_word("trace=sched") && trace_start())
 		panic("trace=sched: no memory for the ring");
 	vfs_init();
+	procfs_init();
 	kmsg_init();
 	sysfs_init();
 	tty_init();

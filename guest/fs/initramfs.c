@@ -211,9 +211,14 @@ static struct entry *find_child(const struct entry *dir, const char *name, size_
 	return at;
 }
 
+static bool is_regular(const struct entry *entry)
+{
+	return (field(entry->header, FIELD_MODE) & S_IFMT) == S_IFREG;
+}
+
 static bool same_file(const struct entry *a, const struct entry *b)
 {
-	return a->archive == b->archive && b->length &&
+	return a->archive == b->archive && b->length && is_regular(b) &&
 	       !memcmp(a->header + FIELD_INO, b->header + FIELD_INO, 8) &&
 	       !memcmp(a->header + FIELD_MAJOR, b->header + FIELD_MAJOR, 16);
 }
@@ -304,13 +309,12 @@ static int make_inode(struct super *super, struct entry *entry, uint32_t links, 
 
 static int get_inode(struct super *super, struct entry *entry, struct inode **found)
 {
-	const uint32_t type = field(entry->header, FIELD_MODE) & S_IFMT;
 	const struct entry *first = entry;
 	struct entry *data = entry;
 	uint64_t number = 0;
 	uint32_t links = 1;
 
-	if (type == S_IFREG && field(entry->header, FIELD_NLINK) > 1)
+	if (is_regular(entry) && field(entry->header, FIELD_NLINK) > 1)
 		data = find_data(entry, &links, &first);
 	if (links > 1) {
 		number = shared_number(first);

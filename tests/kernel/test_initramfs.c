@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Archives: good ones, several behind one another, hard links, replaced members; and 20,000 damaged ones, whose
+ * Archives: good ones, several behind one another, hard links, replaced members; and 2,000 damaged ones, whose
  * whole trees are walked. Each is at the end of its memory, so that a sanitizer sees a byte too many.
  */
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include "tests/kernel/vfs_rig.h"
 
 #define ARCHIVE_MAX 20000
-#define DAMAGED 20000
+#define DAMAGED 2000 /* trees stay: a root is never unmounted */
 #define DEPTH_MAX 6
 
 static char archive[ARCHIVE_MAX];
@@ -70,7 +70,6 @@ static char *open_archive(const char *data, size_t bytes)
 
 static void close_archive(char *copy)
 {
-	path_put(&vfs_root);
 	forget_index();
 	free(copy);
 }

@@ -45,6 +45,7 @@ static inline struct super *rig_start(const char *options)
 
 static inline void rig_end(void)
 {
+	assert_int_equal(vfs_root.mount->refs, 1); /* nobody has kept a path */
 	path_put(&vfs_root);
 }
 

@@ -41,10 +41,14 @@ all: $(B)/vitrine $(B)/vitrine-disasm $(B)/vitrine-slirp guest bios
 
 # --- the VMM: everything but main.c is an archive that unit tests link with
 VMM_ALL := $(filter-out vmm/main.c vmm/disasm_helper.c vmm/slirp/main.c vmm/slirp/card.c,$(wildcard vmm/*.c vmm/*/*.c virtio/*.c))
-# What an ordinary run does not execute comes last, so that it touches fewer pages of the program.
-VMM_RARE := $(filter vmm/gdb/% vmm/cmd/d% vmm/kvm/probe% vmm/kvm/debug% vmm/kvm/%print.c vmm/kvm/%fd.c \
-	vmm/kvm/failure.c vmm/observe/%,$(VMM_ALL))
-VMM_SRC := $(filter-out $(VMM_RARE),$(VMM_ALL)) $(VMM_RARE)
+# So that a run touches fewer pages of the program, what only some options need comes behind what every run executes, and
+# last what an ordinary run does not execute.
+VMM_ALWAYS := vmm/backend/console% vmm/backend/terminal% vmm/cmd/devices.c vmm/cmd/disk_options.c vmm/gdb/stub.c vmm/kvm/probe.c
+VMM_OPTIONAL := $(filter-out $(VMM_ALWAYS),$(filter virtio/% vmm/backend/% vmm/dev/e1000% vmm/dev/ide% vmm/dev/inet_sum.c \
+	vmm/dev/ne2000% vmm/dev/nic.c vmm/cmd/small_options.c vmm/boot/cpio.c vmm/boot/root_initrd.c,$(VMM_ALL)))
+VMM_RARE := $(filter-out $(VMM_ALWAYS),$(filter vmm/gdb/% vmm/cmd/d% vmm/kvm/probe% vmm/kvm/debug% vmm/kvm/%print.c \
+	vmm/kvm/%fd.c vmm/kvm/failure.c vmm/observe/%,$(VMM_ALL)))
+VMM_SRC := $(filter-out $(VMM_OPTIONAL) $(VMM_RARE),$(VMM_ALL)) $(VMM_OPTIONAL) $(VMM_RARE)
 VMM_ASM := $(wildcard vmm/*/*.S)
 VMM_OBJ := $(VMM_SRC:%.c=$(B)/obj/%.o) $(VMM_ASM:%.S=$(B)/obj/%.o)
 

@@ -7,7 +7,7 @@ GUEST_CC := $(CC)
 GUEST_CPPFLAGS := -I. -Ibuild/guest/gen -DVITRINE_VERSION='"$(VERSION)"'
 # Only baseline x86-64 without SSE: a deprivileged host emulates ring 0 and knows little more. Frame
 # pointers make backtraces.
-GUEST_CFLAGS := -std=gnu17 -O2 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
+GUEST_CFLAGS := -std=gnu17 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
 	$(CC) -print-file-name=include) -march=x86-64 -mgeneral-regs-only -mno-red-zone -mcmodel=kernel \
 	-fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-strict-aliasing
@@ -23,7 +23,7 @@ USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
 
 # A change of compiler or flags rebuilds everything.
 GUEST_STAMP := $(G)/.flags
-GUEST_NOW := $(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)
+GUEST_NOW := $(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -O2 -Os $(GUEST_LDFLAGS)
 $(shell mkdir -p $(G); printf '%s\n' '$(subst ','\'',$(GUEST_NOW))' | cmp -s - $(GUEST_STAMP) || \
 	printf '%s\n' '$(subst ','\'',$(GUEST_NOW))' > $(GUEST_STAMP))
 
@@ -35,15 +35,20 @@ $(G)/gen/.made: guest/syscall/prototypes.awk $(GUEST_SRC)
 
 $(GUEST_OBJ): | $(G)/gen/.made
 
+# What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
+GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile net prompt tty
+GUEST_OPT := -O2
+$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL))),$(GUEST_OBJ)): GUEST_OPT := -Os
+
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_OPT) -MMD -MP -c -o $@ $<
 
 $(G)/obj/%.user.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(filter-out -mcmodel=kernel,$(GUEST_CFLAGS)) -MMD -MP -c \
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(filter-out -mcmodel=kernel,$(GUEST_CFLAGS)) $(GUEST_OPT) -MMD -MP -c \
 		-o $@ $<
 
 $(G)/obj/%.S.o: %.S $(GUEST_STAMP)

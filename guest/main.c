@@ -8,12 +8,15 @@
 #include "guest/arch/lapic.h"
 #include "guest/arch/smp.h"
 #include "guest/arch/tlb.h"
+#include "guest/block/device.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/console.h"
 #include "guest/drivers/power.h"
 #include "guest/drivers/serial.h"
+#include "guest/fs/ext2/ext2.h"
 #include "guest/fs/kmsg.h"
 #include "guest/fs/procfs/proc.h"
+#include "guest/fs/sysfs/sysfs.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
 #include "guest/hyper/hypercall.h"
@@ -22,6 +25,7 @@
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
+#include "guest/mm/reclaim.h"
 #include "guest/proc/process.h"
 #include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
@@ -97,7 +101,10 @@ static void act(void)
 			prompt_action[i].act();
 	if (machine_has_word("prompt") || !wants_init())
 		prompt_loop();
+	ext2_init();
+	block_init();
 	tty_take_console();
+	reclaim_start();
 	process_start_init();
 }
 
@@ -109,7 +116,7 @@ static void boot(void *unused)
 		panic("trace=sched: no memory for the ring");
 	vfs_init();
 	kmsg_init();
-	procfs_init();
+	sysfs_init();
 	tty_init();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];

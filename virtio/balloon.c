@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "loop/loop.h"
+#include "observe/counters.h"
 #include "virtio/chains.h"
 
 #define QUEUE_SIZE 128
@@ -19,6 +20,15 @@
 #define PFNS_PER_COPY 256
 #define STAT_BYTES 10
 #define STATS_MAX 32
+
+/* What the guest says of its memory, by tag (§5.5.6.4). */
+static const char *const stat_name[] = {
+	"guest_swap_in_bytes",	  "guest_swap_out_bytes", "guest_major_faults",
+	"guest_minor_faults",	  "guest_free_bytes",	  "guest_total_bytes",
+	"guest_available_bytes",  "guest_cache_bytes",	  "guest_hugetlb_allocations",
+	"guest_hugetlb_failures",
+};
+#define STAT_COUNT (sizeof(stat_name) / sizeof(*stat_name))
 
 /* A queue has no number of its own where one before it was not offered (Linux counts so): there is no
  * queue of free page hints. */
@@ -44,8 +54,8 @@ struct balloon {
 
 	/* Loop thread writes; a reader may see some older than others. */
 	_Atomic uint64_t inflated_bytes, deflated_bytes, reported_bytes, rejected;
-	_Atomic uint64_t stat[BALLOON_STAT_COUNT];
-	_Atomic uint32_t known;
+	_Atomic uint64_t stat[STAT_COUNT];
+	_Atomic uint32_t known; /* which of them the driver told: bits */
 };
 
 /* --- inflate, deflate */
@@ -146,7 +156,7 @@ static void take_stats(struct balloon *balloon, const struct virtq_chain *chain)
 
 		memcpy(&tag, stats + at, sizeof(tag));
 		memcpy(&value, stats + at + sizeof(tag), sizeof(value));
-		if (tag >= BALLOON_STAT_COUNT)
+		if (tag >= STAT_COUNT)
 			continue;
 		balloon->stat[tag] = value;
 		balloon->known |= 1u << tag;
@@ -177,7 +187,7 @@ static void serve_stats(struct balloon *balloon, struct virtio_queue *queue)
 	take_stats(balloon, &chain);
 	balloon->stats_chain = chain;
 	balloon->has_stats_chain = true;
-	if (virtq_has_work(queue->ring))
+	if (virtq_enable_kicks(queue->ring)) /* the next one's: it was not looked for */
 		virtio_queue_kick(queue);
 	if (balloon->stats_timer)
 		loop_timer_arm(balloon->stats_timer, balloon->stats_interval_ns);
@@ -237,22 +247,35 @@ void balloon_set_target(struct virtio_device *vdev, uint64_t bytes)
 	virtio_config_changed(vdev);
 }
 
-struct balloon_report balloon_get_report(struct virtio_device *vdev)
+/* Of the guest's figures those that it told. */
+static bool guest_figure(const struct balloon *balloon, unsigned index, struct device_figure *out)
 {
-	struct balloon *balloon = (struct balloon *)vdev;
-	struct balloon_report report = {
-		.target_bytes = (uint64_t)balloon->target_pages << PFN_SHIFT,
-		.actual_bytes = (uint64_t)balloon->actual_pages << PFN_SHIFT,
-		.inflated_bytes = balloon->inflated_bytes,
-		.deflated_bytes = balloon->deflated_bytes,
-		.reported_bytes = balloon->reported_bytes,
-		.rejected = balloon->rejected,
-		.known = balloon->known,
-	};
+	for (unsigned tag = 0; tag < STAT_COUNT; tag++) {
+		if (!(balloon->known >> tag & 1) || index--)
+			continue;
+		*out = (struct device_figure){.name = stat_name[tag], .value = balloon->stat[tag]};
+		return true;
+	}
+	return false;
+}
 
-	for (unsigned i = 0; i < BALLOON_STAT_COUNT; i++)
-		report.stat[i] = balloon->stat[i];
-	return report;
+static bool figure(struct virtio_device *vdev, unsigned index, struct device_figure *out)
+{
+	const struct balloon *balloon = (const struct balloon *)vdev;
+	const struct device_figure own[] = {
+		{"target_bytes", (uint64_t)balloon->target_pages << PFN_SHIFT, false},
+		{"actual_bytes", (uint64_t)balloon->actual_pages << PFN_SHIFT, false},
+		{"inflated_bytes", balloon->inflated_bytes, true},
+		{"deflated_bytes", balloon->deflated_bytes, true},
+		{"reported_bytes", balloon->reported_bytes, true},
+		{"rejected_spans", balloon->rejected, true},
+	};
+	const unsigned own_count = sizeof(own) / sizeof(*own);
+
+	if (index >= own_count)
+		return guest_figure(balloon, index - own_count, out);
+	*out = own[index];
+	return true;
 }
 
 static void read_target(struct virtio_device *vdev)
@@ -322,4 +345,5 @@ const struct virtio_model virtio_balloon_model = {
 	.serve = serve,
 	.drain = drain,
 	.reset = reset,
+	.figure = figure,
 };

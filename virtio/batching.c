@@ -4,18 +4,24 @@
  */
 #include "virtio/batching.h"
 
+#include <errno.h>
 #include <sched.h>
 
 #define WORTHWHILE 2	 /* requests a kick */
 #define TRY_AFTER_MIN 16 /* kicks; twice as many after each try in vain */
 #define TRY_AFTER_MAX 128
 
-/* A host that does not let us choose goes on as it was. */
-static void set_policy(struct batching *batching, bool on)
+int batching_set(pid_t thread, bool on)
 {
 	const struct sched_param none = {0};
 
-	if (sched_setscheduler(0, on ? SCHED_BATCH : SCHED_OTHER, &none) == 0)
+	return sched_setscheduler(thread, on ? SCHED_BATCH : SCHED_OTHER, &none) ? -errno : 0;
+}
+
+/* A host that does not let us choose goes on as it was. */
+static void set_policy(struct batching *batching, bool on)
+{
+	if (batching_set(0, on) == 0)
 		batching->on = on;
 }
 

@@ -13,6 +13,7 @@
 #define VITRINE_VIRTIO_BATCHING_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct batching {
 	unsigned kicks;	    /* served one by one since the last try */
@@ -22,5 +23,8 @@ struct batching {
 
 /* In the serving thread, after a kick that brought so many requests. */
 void batching_update(struct batching *batching, unsigned requests);
+
+/* Whether a thread (0: the calling one) waits: for one whose requests nobody counts. 0 or -errno. */
+int batching_set(pid_t thread, bool on);
 
 #endif

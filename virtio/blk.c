@@ -12,6 +12,7 @@
 
 #include "backend/block.h"
 #include "loop/loop_thread.h"
+#include "observe/counters.h"
 #include "virtio/batching.h"
 #include "virtio_blk.h"
 
@@ -274,6 +275,14 @@ static bool serve_one(struct lane *lane)
 	return false;
 }
 
+/* As long as all is done at once, the lane's thread waits for nothing but kicks. */
+static void end_batch(struct lane *lane)
+{
+	block_flush_batch(lane->block);
+	if (block_queue_is_busy(lane->block) && block_queue_listen(lane->block) < 0)
+		block_drain(lane->block);
+}
+
 static void blk_serve(struct virtio_device *vdev, unsigned index)
 {
 	struct lane *lane = &((struct blk *)vdev)->lane[index];
@@ -285,7 +294,7 @@ static void blk_serve(struct virtio_device *vdev, unsigned index)
 		virtq_disable_kicks(ring);
 		while (serve_one(lane))
 			requests++;
-		block_flush_batch(lane->block);
+		end_batch(lane);
 		virtio_queue_publish(lane->queue);
 	} while (!(vdev->status & VIRTIO_STATUS_NEEDS_RESET) && virtq_enable_kicks(ring));
 	lane->serving = false;
@@ -416,6 +425,22 @@ static int blk_realize(struct virtio_device *vdev, const struct device_setup *se
 	return 0;
 }
 
+/* The back end outlives power cycles, and so do its counters. */
+static bool blk_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out)
+{
+	const struct block_counters counters = block_get_counters(((struct blk *)vdev)->block);
+	const struct device_figure figures[] = {
+		{"requests_done_at_once", counters.inline_requests, false},
+		{"requests_handed_over", counters.queued_requests, false},
+		{"errors", counters.errors, false},
+	};
+
+	if (index >= sizeof(figures) / sizeof(*figures))
+		return false;
+	*out = figures[index];
+	return true;
+}
+
 const struct virtio_model virtio_blk_model = {
 	.name = "virtio-blk",
 	.device_id = VIRTIO_ID_BLOCK,
@@ -425,4 +450,5 @@ const struct virtio_model virtio_blk_model = {
 	.destroy = blk_destroy,
 	.serve = blk_serve,
 	.drain = blk_drain,
+	.figure = blk_figure,
 };

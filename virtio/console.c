@@ -19,6 +19,7 @@ struct config {
 struct hvc {
 	struct virtio_device vdev;
 	struct console_port port;
+	bool told_size; /* since the driver started; transmit queue's lock */
 };
 
 enum { RECEIVE_QUEUE, TRANSMIT_QUEUE };
@@ -68,19 +69,35 @@ static int start(struct virtio_device *vdev)
 	return 0;
 }
 
+/* Linux looks at the size only when it has changed, and not before it has made its console. The first output shows
+ * that it has. */
+static void tell_size(struct hvc *hvc)
+{
+	if (hvc->told_size || !virtio_has(&hvc->vdev, VIRTIO_CONSOLE_F_SIZE) ||
+	    !virtq_has_work(hvc->port.transmit_queue->ring))
+		return;
+	hvc->told_size = true;
+	virtio_config_changed(&hvc->vdev);
+}
+
 static void serve(struct virtio_device *vdev, unsigned queue)
 {
-	struct console_port *port = &((struct hvc *)vdev)->port;
+	struct hvc *hvc = (struct hvc *)vdev;
 
-	if (queue == RECEIVE_QUEUE)
-		console_port_serve_receive(port);
-	else
-		console_port_serve_transmit(port);
+	if (queue == RECEIVE_QUEUE) {
+		console_port_serve_receive(&hvc->port);
+		return;
+	}
+	tell_size(hvc);
+	console_port_serve_transmit(&hvc->port);
 }
 
 static void reset(struct virtio_device *vdev)
 {
-	console_port_reset(&((struct hvc *)vdev)->port);
+	struct hvc *hvc = (struct hvc *)vdev;
+
+	hvc->told_size = false;
+	console_port_reset(&hvc->port);
 }
 
 const struct virtio_model virtio_console_model = {

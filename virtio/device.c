@@ -36,7 +36,7 @@ void virtio_queue_serve(struct virtio_queue *queue)
 	serve(queue, false);
 }
 
-/* In the thread of the queue's loop. The kick is edge-triggered and never read: the counter only grows. */
+/* In the thread of the queue's loop. */
 static void kicked(void *ctx, uint32_t events)
 {
 	(void)events;
@@ -69,13 +69,14 @@ int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t cha
 	*queue = (struct virtio_queue){.vdev = vdev,
 				       .index = vdev->queue_count,
 				       .loop = loop,
+				       .outside = !loop,
 				       .chain_max = chain_max,
 				       .config.size = size_max};
 	pthread_mutex_init(&queue->lock, NULL);
-	queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	queue->kick_fd = eventfd(0, EFD_CLOEXEC | (loop ? 0 : EFD_NONBLOCK));
 	err = queue->kick_fd < 0 ? -errno : virtq_create(vdev->mem, size_max, &queue->ring);
 	if (!err && loop)
-		err = loop_add_fd(loop, queue->kick_fd, EPOLLIN | EPOLLET, kicked, queue);
+		err = loop_add_bell(loop, queue->kick_fd, kicked, queue);
 	if (err) {
 		destroy_queue(queue);
 		return err;
@@ -148,7 +149,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 	if (queue->live || !queue->enabled)
 		return 0;
 	pthread_mutex_lock(&queue->lock);
-	if (!queue->loop)
+	if (queue->outside)
 		err = vdev->model->start_queue(vdev, queue->index);
 	else
 		err = virtq_start(queue->ring, &queue->config, vdev->features, queue->chain_max);
@@ -162,7 +163,7 @@ static int bring_live(struct virtio_device *vdev, struct virtio_queue *queue)
 static void take_down(struct virtio_device *vdev, struct virtio_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
-	if (queue->live && !queue->loop)
+	if (queue->live && queue->outside)
 		vdev->model->stop_queue(vdev, queue->index);
 	else if (queue->live && vdev->model->drain)
 		vdev->model->drain(vdev, queue->index);
@@ -270,6 +271,11 @@ bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct qu
 	else
 		snprintf(out->name, sizeof(out->name), "queue %u", index);
 	return true;
+}
+
+bool virtio_device_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out)
+{
+	return vdev->model->figure && vdev->model->figure(vdev, index, out);
 }
 
 /* --- configuration space, §2.5 */

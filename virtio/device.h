@@ -49,8 +49,9 @@ struct virtio_model {
 	/* Optional: before somebody reads it. config_lock held. */
 	void (*config_read)(struct virtio_device *vdev);
 
-	/* Optional: the driver has finished negotiating (DRIVER_OK): vdev->features counts. Queues are live.
-	 * Transport's lock held; an error sets NEEDS_RESET. */
+	/* Optional: the driver has finished negotiating (DRIVER_OK): vdev->features counts. Queues go live
+	 * afterwards, so it may decide which of them are served outside. Transport's lock held; an error sets
+	 * NEEDS_RESET. */
 	int (*start)(struct virtio_device *vdev);
 	/* The queue's kick rang, or it went live with work in it. In the queue's loop; its lock held. */
 	void (*serve)(struct virtio_device *vdev, unsigned queue);
@@ -59,10 +60,12 @@ struct virtio_model {
 	/* Optional: device reset, after all queues were drained and stopped. Transport's lock held. */
 	void (*reset)(struct virtio_device *vdev);
 
+	/* Optional: what device_ops.figure() tells. */
+	bool (*figure)(struct virtio_device *vdev, unsigned index, struct device_figure *out);
 	/* Optional: "receive 0"; without it "queue N". */
 	void (*queue_name)(struct virtio_device *vdev, unsigned queue, char *name, unsigned size);
 
-	/* For queues that somebody else serves (vhost; added without a loop): instead of serve(). start_queue():
+	/* For queues that somebody else serves (vhost; queue->outside): instead of serve(). start_queue():
 	 * the ring is at queue->config; kicks are queue->kick_fd, interrupts go into
 	 * virtio_queue_call_fd(). 0 or -errno. stop_queue() waits until the other side has let go. */
 	int (*start_queue)(struct virtio_device *vdev, unsigned queue);
@@ -74,7 +77,8 @@ struct virtio_queue {
 	unsigned index;
 	struct virtq *ring;
 	pthread_mutex_t lock;
-	struct loop *loop;  /* whose thread serves it; NULL: somebody else does */
+	struct loop *loop;  /* whose thread serves it; NULL: none */
+	bool outside;	    /* somebody else serves it: start_queue(). Without a loop always */
 	int kick_fd;	    /* eventfd; KVM signals it */
 	uint16_t chain_max; /* descriptors in one chain */
 
@@ -124,7 +128,7 @@ struct virtio_device {
 
 /* --- for models */
 
-/* Adds the next queue, served in loop; NULL: by somebody else, see start_queue(). In realize(). 0 or -errno. */
+/* Adds the next queue, served in loop; NULL: outside, see start_queue(). In realize(). 0 or -errno. */
 int virtio_add_queue(struct virtio_device *vdev, uint16_t size_max, uint16_t chain_max,
 		     struct loop *loop);
 
@@ -153,8 +157,9 @@ void virtio_queue_kick(struct virtio_queue *queue);
 void virtio_queue_serve(struct virtio_queue *queue);
 int virtio_queue_call_fd(struct virtio_queue *queue);
 
-/* What device_ops.queue() wants to know. */
+/* What device_ops.queue() and figure() want to know. */
 bool virtio_queue_counters(struct virtio_device *vdev, unsigned index, struct queue_counters *out);
+bool virtio_device_figure(struct virtio_device *vdev, unsigned index, struct device_figure *out);
 
 /* --- for transports; transport's lock held */
 

@@ -441,9 +441,9 @@ static bool virtio_mmio_queue(struct device *dev, unsigned index, struct queue_c
 	return virtio_queue_counters(((struct virtio_mmio *)dev)->vdev, index, out);
 }
 
-struct virtio_device *virtio_mmio_device(struct device *dev)
+static bool virtio_mmio_figure(struct device *dev, unsigned index, struct device_figure *out)
 {
-	return ((struct virtio_mmio *)dev)->vdev;
+	return virtio_device_figure(((struct virtio_mmio *)dev)->vdev, index, out);
 }
 
 const struct device_ops virtio_mmio_ops = {
@@ -455,4 +455,5 @@ const struct device_ops virtio_mmio_ops = {
 	.register_name = virtio_mmio_register_name,
 	.destroy = virtio_mmio_destroy,
 	.queue = virtio_mmio_queue,
+	.figure = virtio_mmio_figure,
 };

@@ -22,8 +22,4 @@ struct virtio_mmio_options {
 	void *page;   /* VIRTIO_MMIO_PAGE_BYTES, page-aligned, zeroed; outlives the device */
 };
 
-struct virtio_device;
-/* The device behind it. */
-struct virtio_device *virtio_mmio_device(struct device *dev);
-
 #endif

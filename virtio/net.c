@@ -3,7 +3,7 @@
  * virtio-net (virtio 1.2 §5.1): features, configuration, queues. See net.h and net_internal.h.
  *
  * Queues (§5.1.2): receive and send of pair 0, of pair 1, …, then control; a driver without MQ knows one pair and
- * has its control queue as number 2, whatever we have behind.
+ * has its control queue as number 2, whatever we have behind. That one stays ours where vhost serves the pairs.
  */
 #include "virtio/net.h"
 
@@ -14,16 +14,13 @@
 
 #include "virtio/net_internal.h"
 
-static unsigned control_index(const struct vnet *net)
-{
-	return virtio_has(&net->vdev, VIRTIO_NET_F_MQ) ? net->pair_count * 2 : 2;
-}
+#define CONTROL_WITHOUT_MQ 2
 
 static void net_serve(struct virtio_device *vdev, unsigned index)
 {
 	struct vnet *net = (struct vnet *)vdev;
 
-	if (index == control_index(net))
+	if (index == net->control)
 		vnet_control(net, vdev->queue[index]);
 	else if (index % 2)
 		vnet_send(net->send[index / 2]);
@@ -36,7 +33,7 @@ static void net_drain(struct virtio_device *vdev, unsigned index)
 {
 	struct vnet *net = (struct vnet *)vdev;
 
-	if (index / 2 >= net->pair_count)
+	if (index == net->control || index / 2 >= net->pair_count)
 		return;
 	if (index % 2)
 		vnet_send_forget(net->send[index / 2]);
@@ -101,12 +98,27 @@ static uint64_t features(const struct vnet *net)
 	return bits;
 }
 
+static bool uses_vhost(const struct vnet *net)
+{
+	return net->vhost[0] != NULL;
+}
+
+static void place_control(struct vnet *net)
+{
+	bool has_mq = virtio_has(&net->vdev, VIRTIO_NET_F_MQ);
+
+	net->control = has_mq ? net->pair_count * 2 : CONTROL_WITHOUT_MQ;
+	if (net->pair_count > 1)
+		net->vdev.queue[CONTROL_WITHOUT_MQ]->outside = has_mq && uses_vhost(net);
+}
+
 /* What the driver takes, the back end may give from now on. */
 static int net_start(struct virtio_device *vdev)
 {
 	struct vnet *net = (struct vnet *)vdev;
 	unsigned offloads = 0;
 
+	place_control(net);
 	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_CSUM))
 		offloads |= NET_OFFLOAD_CSUM;
 	if (virtio_has(vdev, VIRTIO_NET_F_GUEST_TSO4))
@@ -147,11 +159,6 @@ static void net_stop_queue(struct virtio_device *vdev, unsigned index)
 	vhost_net_stop_queue(((struct vnet *)vdev)->vhost[index / 2], index % 2);
 }
 
-static bool uses_vhost(const struct vnet *net)
-{
-	return net->vhost[0] != NULL;
-}
-
 /* All pairs or none. */
 static int create_vhost(struct vnet *net)
 {
@@ -185,17 +192,28 @@ static int choose_vhost(struct vnet *net)
 
 /* --- life cycle */
 
+/* The queue that may turn out to be control hangs in our loop too. */
+static int add_vhost_pair(struct vnet *net)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < 2; i++) {
+		bool is_ours = net->vdev.queue_count == CONTROL_WITHOUT_MQ;
+
+		err = virtio_add_queue(&net->vdev, VNET_QUEUE_SIZE, VNET_QUEUE_SIZE,
+				       is_ours ? net->vdev.main_loop : NULL);
+	}
+	return err;
+}
+
 static int create_pair(struct vnet *net, unsigned pair)
 {
 	char name[32];
 	struct loop *loop;
 	int err = 0;
 
-	if (uses_vhost(net)) {
-		for (unsigned i = 0; !err && i < 2; i++)
-			err = virtio_add_queue(&net->vdev, VNET_QUEUE_SIZE, VNET_QUEUE_SIZE, NULL);
-		return err;
-	}
+	if (uses_vhost(net))
+		return add_vhost_pair(net);
 	net->send[pair] = calloc(1, sizeof(struct vnet_send));
 	net->receive[pair] = calloc(1, sizeof(struct vnet_receive));
 	if (!net->send[pair] || !net->receive[pair])
@@ -260,6 +278,7 @@ static int net_realize(struct virtio_device *vdev, const struct device_setup *se
 	net->backend = ((const struct virtio_net_options *)setup->options)->net;
 	net->info = net_get_info(net->backend);
 	net->pair_count = net->info.queue_pairs;
+	net->control = net->pair_count * 2;
 	pthread_mutex_init(&net->filter_lock, NULL);
 	vnet_control_reset(net);
 	fill_config(net);
@@ -281,7 +300,7 @@ static int net_realize(struct virtio_device *vdev, const struct device_setup *se
 
 static void net_queue_name(struct virtio_device *vdev, unsigned index, char *name, unsigned size)
 {
-	if (index == vdev->queue_count - 1)
+	if (index == ((struct vnet *)vdev)->control)
 		snprintf(name, size, "control");
 	else
 		snprintf(name, size, "%s %u", index % 2 ? "send" : "receive", index / 2);

@@ -62,6 +62,7 @@ struct vnet {
 	struct net *backend;
 	struct net_info info;
 	unsigned pair_count; /* that exist */
+	unsigned control;    /* index of the control queue: the last driver's choice, §5.1.2 */
 	_Atomic unsigned active_pairs;
 	struct vnet_send *send[NET_QUEUE_PAIRS_MAX];
 	struct vnet_receive *receive[NET_QUEUE_PAIRS_MAX];

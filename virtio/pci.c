@@ -344,9 +344,9 @@ static bool virtio_pci_queue(struct device *dev, unsigned index, struct queue_co
 	return virtio_queue_counters(((struct virtio_pci *)dev)->vdev, index, out);
 }
 
-struct virtio_device *virtio_pci_device(struct device *dev)
+static bool virtio_pci_figure(struct device *dev, unsigned index, struct device_figure *out)
 {
-	return ((struct virtio_pci *)dev)->vdev;
+	return virtio_device_figure(((struct virtio_pci *)dev)->vdev, index, out);
 }
 
 const struct device_ops virtio_pci_ops = {
@@ -358,4 +358,5 @@ const struct device_ops virtio_pci_ops = {
 	.register_name = virtio_pci_register_name,
 	.destroy = virtio_pci_destroy,
 	.queue = virtio_pci_queue,
+	.figure = virtio_pci_figure,
 };

@@ -17,8 +17,4 @@
 /* setup->options: const struct board_plugin. Starts with struct pci_function. */
 extern const struct device_ops virtio_pci_ops;
 
-struct virtio_device;
-/* The device behind it. */
-struct virtio_device *virtio_pci_device(struct device *dev);
-
 #endif

@@ -4,6 +4,7 @@
  */
 #include "virtio/vhost_blk.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "virtio/vhost_user_device.h"
@@ -17,6 +18,8 @@ static int realize(struct virtio_device *vdev, const struct device_setup *setup)
 	const struct virtio_vhost_blk_options *options = setup->options;
 	int err = vhost_user_get_config(options->vhost, vdev->config, CONFIG_BYTES);
 
+	if (!err && options->queues > vhost_user_queue_max(options->vhost))
+		err = -EINVAL;
 	if (err)
 		return err;
 	vdev->config_bytes = CONFIG_BYTES;

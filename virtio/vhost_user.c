@@ -270,11 +270,6 @@ const char *vhost_user_name(const struct vhost_user *vhost)
 	return vhost->name;
 }
 
-bool vhost_user_is_gone(const struct vhost_user *vhost)
-{
-	return vhost->gone;
-}
-
 uint64_t vhost_user_features(const struct vhost_user *vhost)
 {
 	return vhost->features & ~VIRTIO_BIT(FEATURE_PROTOCOL);

@@ -27,7 +27,6 @@ void vhost_user_destroy(struct vhost_user *vhost); /* NULL is fine */
 
 int vhost_user_fd(const struct vhost_user *vhost); /* hangs up when the back end goes */
 const char *vhost_user_name(const struct vhost_user *vhost);
-bool vhost_user_is_gone(const struct vhost_user *vhost);
 
 /* Virtio feature bits that the back end can do. */
 uint64_t vhost_user_features(const struct vhost_user *vhost);

@@ -11,6 +11,7 @@
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
+#include "guest/mm/paging.h"
 #include "guest/mm/slab.h"
 #include "guest/mm/space.h"
 #include "guest/mm/user.h"
@@ -169,6 +170,32 @@ static int64_t copy_direct(struct block_node *node, struct iobuf *io, uint64_t p
 	return write ? (int64_t)bytes : iobuf_put(io, buffer, bytes);
 }
 
+/* The memory itself, if it is the kernel's own and in one piece: swap, which must not ask for more. */
+static void *own_memory(const struct iobuf *io, size_t bytes)
+{
+	const uint64_t at = io->in_kernel && io->piece_count ? io->pieces->at + io->done_in_piece
+							     : 0;
+
+	return at >= DIRECT_BASE && at - DIRECT_BASE < DIRECT_BYTES &&
+			       io->pieces->bytes - io->done_in_piece >= bytes
+		       ? (void *)at
+		       : NULL;
+}
+
+static int64_t transfer_own(struct block_node *node, struct iobuf *io, uint64_t *position,
+			    size_t bytes, bool write)
+{
+	const int error = block_io(node->queue, write ? BLOCK_WRITE : BLOCK_READ,
+				   *position / SECTOR_BYTES, own_memory(io, bytes), bytes);
+
+	if (error)
+		return error;
+	io->done_in_piece += bytes;
+	io->left -= bytes;
+	*position += bytes;
+	return (int64_t)bytes;
+}
+
 static int64_t transfer_direct(struct block_node *node, struct iobuf *io, uint64_t *position,
 			       size_t bytes, bool write)
 {
@@ -182,6 +209,8 @@ static int64_t transfer_direct(struct block_node *node, struct iobuf *io, uint64
 	error = cache_write_back(&node->inode.cache, first, last);
 	if (error)
 		return error;
+	if (bytes <= PAGE_BYTES && own_memory(io, bytes))
+		return transfer_own(node, io, position, bytes, write);
 	buffer = page_alloc(DIRECT_ORDER, 0);
 	if (!buffer)
 		return -ENOMEM;

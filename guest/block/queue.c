@@ -66,7 +66,15 @@ static bool can_join(const struct block_queue *q, const struct block_job *job,
 
 static void join_back(struct block_job *job, struct bio *bio)
 {
-	job->pieces[job->request.piece_count++] = piece_of(bio);
+	const struct block_piece piece = piece_of(bio);
+	struct block_piece *next = job->pieces + job->request.piece_count;
+
+	if (job->request.piece_count && next[-1].gpa + next[-1].bytes == piece.gpa) {
+		next[-1].bytes += piece.bytes; /* blocks of one page */
+	} else {
+		*next = piece;
+		job->request.piece_count++;
+	}
 	job->request.sector_count += bio->sector_count;
 	list_add_last(&job->bios, &bio->link);
 }

@@ -21,6 +21,20 @@ static void touch_atime(struct file *file)
 		inode->operations->changed(inode);
 }
 
+/* Memory is where the file belongs, and there is no page: it reads as zeroes, and stays a hole. */
+static bool is_hole(struct page_cache *cache, uint64_t index)
+{
+	uint64_t flags;
+	bool found;
+
+	if (cache->operations->read_page)
+		return false;
+	flags = spin_lock(&cache->lock);
+	found = radix_find(&cache->pages, index);
+	spin_unlock(&cache->lock, flags);
+	return !found;
+}
+
 /* One page's part: bytes done, 0 at the end of the file, or -errno. */
 static int64_t read_page(struct inode *inode, struct iobuf *to, uint64_t at)
 {
@@ -34,6 +48,8 @@ static int64_t read_page(struct inode *inode, struct iobuf *to, uint64_t at)
 		return 0;
 	if (bytes > inode->size - at)
 		bytes = inode->size - at;
+	if (is_hole(&inode->cache, at / PAGE_BYTES))
+		return iobuf_put_zeroes(to, bytes);
 	page = cache_read(&inode->cache, at / PAGE_BYTES, &error);
 	if (!page)
 		return error;

@@ -196,34 +196,48 @@ int64_t sys_pwritev(int fd, uint64_t pieces_gva, uint64_t count, int64_t at)
 	return do_vector(fd, pieces_gva, count, true, true, at);
 }
 
-/* Files have no holes that they tell of: all is data up to the end. */
-static int64_t seek_base(const struct file *file, int64_t offset, int whence)
+/* SEEK_DATA and SEEK_HOLE; at the end of a file is a hole. */
+static int64_t seek_data(struct inode *inode, int64_t offset, bool hole)
 {
-	const int64_t size = (int64_t)file->inode->size;
+	const int64_t size = (int64_t)inode->size;
+	uint64_t found = (uint64_t)(hole ? size : offset);
 
-	switch (whence) {
-	case SEEK_SET: return 0;
-	case SEEK_CUR: return (int64_t)file->position;
-	case SEEK_END: return size;
-	case SEEK_DATA: return offset < 0 || offset >= size ? -ENXIO : 0;
-	case SEEK_HOLE: return offset < 0 || offset >= size ? -ENXIO : size - offset;
-	default: return -EINVAL;
-	}
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	if (inode->operations->find_data)
+		found = inode->operations->find_data(inode, (uint64_t)offset, hole);
+	if (found >= (uint64_t)size)
+		return hole ? size : -ENXIO;
+	return (int64_t)found;
+}
+
+static int64_t seek_to(const struct file *file, int64_t offset, int whence)
+{
+	const int64_t bases[] = {0, (int64_t)file->position, (int64_t)file->inode->size};
+	int64_t position;
+
+	if (whence == SEEK_DATA || whence == SEEK_HOLE)
+		return seek_data(file->inode, offset, whence == SEEK_HOLE);
+	if (whence < SEEK_SET || whence > SEEK_END ||
+	    __builtin_add_overflow(bases[whence], offset, &position) || position < 0)
+		return -EINVAL;
+	return position;
 }
 
 static int64_t seek(struct file *file, int64_t offset, int whence)
 {
 	const bool is_dir = (file->inode->mode & S_IFMT) == S_IFDIR;
-	int64_t base, position;
+	int64_t position;
 
+	if (file->flags & O_PATH)
+		return -EBADF;
 	if (file->operations && file->operations->seek)
 		return file->operations->seek(file, offset, whence);
-	if ((!can_seek(file) && !is_dir) || (file->flags & O_PATH))
-		return file->flags & O_PATH ? -EBADF : -ESPIPE;
-	base = seek_base(file, offset, whence);
-	if (base < 0 || __builtin_add_overflow(base, offset, &position) || position < 0)
-		return base < 0 && base > -512 ? base : -EINVAL;
-	file->position = (uint64_t)position;
+	if (!can_seek(file) && !is_dir)
+		return -ESPIPE;
+	position = seek_to(file, offset, whence);
+	if (position >= 0)
+		file->position = (uint64_t)position;
 	return position;
 }
 

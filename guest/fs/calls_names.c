@@ -158,7 +158,8 @@ int64_t sys_renameat2(int fd, uint64_t path_gva, int new_fd, uint64_t new_path_g
 	struct path from, to;
 	int error;
 
-	if (flags & ~(uint32_t)RENAME_NOREPLACE)
+	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	error = user_path_find_parent(fd, path_gva, &from, &last);
 	if (error)

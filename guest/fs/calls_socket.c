@@ -26,6 +26,7 @@ int64_t sys_getsockopt(int fd, int level, int option, uint64_t value_gva, uint64
 #define FAMILY_BYTES 2
 #define BACKLOG_MAX 4096
 #define SOL_SOCKET 1
+#define SOCK_TYPE_MAX 10 /* that any family has */
 
 enum socket_option { /* Linux's numbers */
 		     SO_REUSEADDR = 2,
@@ -94,7 +95,7 @@ static int check_type(int family, uint32_t type, int protocol)
 	if (family != AF_UNIX)
 		return -EAFNOSUPPORT;
 	if (kind != SOCK_STREAM && kind != SOCK_DGRAM && kind != SOCK_SEQPACKET)
-		return -ESOCKTNOSUPPORT;
+		return kind > SOCK_TYPE_MAX ? -EINVAL : -ESOCKTNOSUPPORT;
 	return protocol && protocol != AF_UNIX ? -EPROTONOSUPPORT : (int)kind;
 }
 

@@ -413,6 +413,17 @@ void initramfs_unlinked(struct inode *inode)
 		inode_put(inode);
 }
 
+void initramfs_unmounted(struct super *super)
+{
+	list_for_each_safe(link, &super->inodes)
+	{
+		struct inode *inode = container_of(link, struct inode, in_super);
+
+		if (inode->number >> 48)
+			inode_put(inode);
+	}
+}
+
 void initramfs_truncated(struct inode *inode, uint64_t size)
 {
 	struct entry *entry = inode->private;

@@ -23,4 +23,7 @@ bool initramfs_owns(const void *private);
 void initramfs_unlinked(struct inode *inode);
 void initramfs_truncated(struct inode *inode, uint64_t size);
 
+/* The super goes, and nobody uses its inodes. */
+void initramfs_unmounted(struct super *super);
+
 #endif

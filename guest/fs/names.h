@@ -19,7 +19,7 @@ int name_link(const struct path *parent, const struct path_last *last, const str
 int name_unlink(const struct path *parent, const struct path_last *last);
 int name_remove_dir(const struct path *parent, const struct path_last *last);
 
-enum rename_flag { RENAME_NOREPLACE = 1 };
+enum rename_flag { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 int name_rename(const struct path *from, const struct path_last *old, const struct path *to,
 		const struct path_last *new_last, unsigned flags);
 

@@ -58,6 +58,38 @@ static int rename_over(struct dentry *child, struct dentry *victim, const struct
 	return error;
 }
 
+/* Both keep existing, each in the other's place; where names live in dentries that is all. */
+static int exchange(struct dentry *a, struct dentry *b, const struct path *from,
+		    const struct path *to, const struct path_last *old,
+		    const struct path_last *new_last)
+{
+	int directories, error;
+
+	if (!b->inode)
+		return -ENOENT;
+	if (!a->super->pinned)
+		return -EINVAL;
+	directories = is_directory(b) - is_directory(a);
+	error = dentry_move(a, to->dentry, new_last->name, new_last->length);
+	if (error)
+		return error;
+	error = dentry_move(b, from->dentry, old->name, old->length);
+	if (error) {
+		dentry_move(a, from->dentry, old->name, old->length);
+		return error;
+	}
+	from->dentry->inode->nlink += (uint32_t)directories;
+	to->dentry->inode->nlink -= (uint32_t)directories;
+	return 0;
+}
+
+static void touch_all(const struct dentry *child, const struct path *from, const struct path *to)
+{
+	inode_touch(child->inode, false);
+	inode_touch(from->dentry->inode, true);
+	inode_touch(to->dentry->inode, true);
+}
+
 /* Both directories are locked, and child and victim looked up. */
 static int rename_locked(struct dentry *child, struct dentry *victim, const struct path *from,
 			 const struct path *to, const struct path_last *old,
@@ -80,6 +112,12 @@ static int rename_locked(struct dentry *child, struct dentry *victim, const stru
 	error = change_may_remove(from->dentry->inode, child);
 	if (!error && victim->inode)
 		error = change_may_remove(to->dentry->inode, victim);
+	if (!error && (flags & RENAME_EXCHANGE)) {
+		error = exchange(child, victim, from, to, old, new_last);
+		if (!error)
+			touch_all(child, from, to);
+		return error;
+	}
 	if (!error)
 		error = check_types(child, victim, old, new_last);
 	if (!error)
@@ -90,9 +128,7 @@ static int rename_locked(struct dentry *child, struct dentry *victim, const stru
 	error = dentry_move(child, to->dentry, new_last->name, new_last->length);
 	if (error) /* its new place is only on disk: forget it, the next look finds it */
 		dentry_detach(child);
-	inode_touch(child->inode, false);
-	inode_touch(from->dentry->inode, true);
-	inode_touch(to->dentry->inode, true);
+	touch_all(child, from, to);
 	return 0;
 }
 

@@ -177,6 +177,24 @@ static int truncate_file(struct inode *inode, uint64_t size)
 	return 0;
 }
 
+/* Pages that aren't there are holes; what the initramfs has counts as data. */
+static uint64_t find_data(struct inode *inode, uint64_t offset, bool hole)
+{
+	struct page_cache *cache = &inode->cache;
+	uint64_t index = offset / PAGE_BYTES, next = index;
+	const uint64_t flags = spin_lock(&cache->lock);
+
+	if (cache->operations->read_page)
+		next = hole ? inode->size / PAGE_BYTES + 1 : index;
+	else if (!hole)
+		next = radix_next(&cache->pages, &index) ? index : UINT64_MAX / PAGE_BYTES;
+	else
+		while (radix_find(&cache->pages, next))
+			next++;
+	spin_unlock(&cache->lock, flags);
+	return next * PAGE_BYTES > offset ? next * PAGE_BYTES : offset;
+}
+
 static void drop_inode(struct inode *inode)
 {
 	struct tmpfs *fs = inode->super->private;
@@ -267,22 +285,41 @@ static void statistics(struct super *super, struct fs_statistics *to)
 
 static void unmount(struct super *super)
 {
+	initramfs_unmounted(super);
 	kfree(super->private);
 }
 
 static const struct super_operations super_operations = {
 	.drop_inode = drop_inode, .statistics = statistics, .unmount = unmount};
 
-/* "size=" and "nr_inodes=" of "a=1,b=2"; other words are ignored, as by Linux's ramfs. */
-static bool option(const char *options, const char *key, uint64_t *value)
+/* A number with k, m or g in either case (number_parse() knows one), or in percent of whole. */
+static bool parse_amount(const char *at, uint64_t whole, uint64_t *value)
+{
+	static const char suffixes[] = "kmg";
+
+	if (!number_parse(&at, value))
+		return false;
+	if (*at == '%' && *value <= 100) {
+		*value = whole / 100 * *value;
+		at++;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		if (*at == suffixes[i] && *value << (10 * i + 10) >> (10 * i + 10) == *value) {
+			*value <<= 10 * i + 10;
+			at++;
+			break;
+		}
+	return !*at || *at == ',';
+}
+
+/* The option of "a=1,b=2" with that key ("a="), if it is there. Others don't matter here. */
+static bool option(const char *options, const char *key, uint64_t whole, uint64_t *value)
 {
 	const size_t length = strlen(key);
 
 	for (const char *at = options; at && *at;) {
-		if (!strncmp(at, key, length)) {
-			at += length;
-			return number_parse(&at, value);
-		}
+		if (!strncmp(at, key, length))
+			return parse_amount(at + length, whole, value);
 		while (*at && *at++ != ',')
 			;
 	}
@@ -301,7 +338,8 @@ int tmpfs_mount(struct super *super, const char *source, const char *options)
 		return -ENOMEM;
 	page_stats_read(&memory);
 	size = memory.total / 2 * PAGE_BYTES;
-	if (!option(options, "size=", &size) || !option(options, "nr_inodes=", &inode_count)) {
+	if (!option(options, "size=", memory.total * PAGE_BYTES, &size) ||
+	    !option(options, "nr_inodes=", 0, &inode_count)) {
 		kfree(fs);
 		return -EINVAL;
 	}
@@ -332,8 +370,10 @@ const struct inode_operations tmpfs_dir_operations = {
 };
 const struct file_operations tmpfs_dir_file_operations = {.read_dir = read_dir};
 
-static const struct inode_operations file_inode_operations = {
-	.truncate = truncate_file, .reserve = reserve_page, .allocate = allocate};
+static const struct inode_operations file_inode_operations = {.truncate = truncate_file,
+							      .reserve = reserve_page,
+							      .allocate = allocate,
+							      .find_data = find_data};
 static const struct inode_operations link_operations = {.read_link = read_link};
 static const struct file_operations file_file_operations = {.read = file_read_cached,
 							    .write = write_file};

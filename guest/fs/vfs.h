@@ -107,6 +107,8 @@ struct inode_operations {
 	int (*temporary)(struct inode *dir, uint32_t mode, struct inode **made);
 	/* A page at index is to be made where the file has none: 0 or -ENOSPC. NULL: always 0. */
 	int (*reserve)(struct inode *inode, uint64_t index);
+	/* lseek(): where, from offset on, data (or a hole) is; beyond the size: nowhere. NULL: all is data. */
+	uint64_t (*find_data)(struct inode *inode, uint64_t offset, bool hole);
 	/* fallocate(): bytes of [start, end), mode as in Linux. */
 	int (*allocate)(struct inode *inode, unsigned mode, uint64_t start, uint64_t end);
 	/* After mode, owner or times changed; NULL: nothing to do. */

@@ -97,7 +97,7 @@ static int install_and_put(struct vm_area *area, uint64_t gva, uint64_t was, str
 	if (page && was & PTE_PRESENT)
 		tlb_flush_range(area->space, gva, gva + PAGE_BYTES);
 	if (page)
-		page_put(page);
+		space_put_page(page);
 	if (result == 1 && was && !(was & PTE_PRESENT))
 		swap_entry_put(was);
 	return result < 0 ? result : 0;

@@ -40,7 +40,7 @@
 #endif
 #define KERNEL_BASE 0xffffffff80000000
 #define KERNEL_GPA 0x200000
-#define KERNEL_TEXT_BYTES 0x60000   /* at its start: code, and room for more */
+#define KERNEL_TEXT_BYTES 0x70000   /* at its start: code, and room for more */
 #define KERNEL_RODATA_BYTES 0x20000 /* then constants; data follows */
 #define WINDOW_BASE 0xffffffffc0000000
 #define WINDOW_LAPIC (WINDOW_BASE + 0x0000)

@@ -59,7 +59,7 @@ bool oom_kill(void)
 {
 	struct page_stats stats;
 	struct process *victim;
-	uint64_t resident, swapped;
+	uint64_t resident = 0, swapped = 0; /* gcc does not see that they are set */
 	bool pending;
 
 	page_stats_read(&stats);

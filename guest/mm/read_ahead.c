@@ -16,7 +16,8 @@
 void cache_read_ahead(struct page_cache *cache, uint64_t index, bool hit)
 {
 	const uint64_t end = cache->inode ? (cache->inode->size + PAGE_BYTES - 1) / PAGE_BYTES : 0;
-	const bool in_order = index < cache->read_next && cache->read_next - index <= WINDOW_MAX;
+	const bool in_order = cache->read_window && index <= cache->read_next &&
+			      cache->read_next - index <= WINDOW_MAX;
 	uint64_t first = cache->read_next, count;
 
 	if (in_order && cache->read_next - index > cache->read_window / 2)

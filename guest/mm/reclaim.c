@@ -13,6 +13,7 @@
 #include "guest/mm/rmap.h"
 #include "guest/mm/shmem_swap.h"
 #include "guest/mm/space.h"
+#include "guest/mm/swap.h"
 #include "guest/mm/swap_out.h"
 #include "guest/sched/timer.h"
 #include "guest/sched/wait.h"
@@ -154,6 +155,8 @@ static unsigned shrink(unsigned want, unsigned effort)
 {
 	unsigned freed = shrink_files(want, want * 4 << (effort < 6 ? effort : 6));
 
+	if (freed < want)
+		freed += swap_shrink(want - freed);
 	if (freed < want)
 		freed += swap_out(want - freed);
 	return freed;

@@ -162,7 +162,7 @@ int space_zap(struct space *space, uint64_t start_gva, uint64_t end_gva)
 		if (gather.count && space->running_on)
 			tlb_flush_range(space, start_gva, to);
 		while (gather.count)
-			page_put(gather.page[--gather.count]);
+			space_put_page(gather.page[--gather.count]);
 		from = to;
 	}
 	return gather.no_memory ? -ENOMEM : 0;

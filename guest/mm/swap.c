@@ -11,6 +11,9 @@
 #include "guest/mm/slab.h"
 #include "guest/sched/task.h"
 
+#define LOOKS 256
+#define NOT_ON_DISK (PAGE_DIRTY | PAGE_WRITEBACK | PAGE_LOCKED)
+
 static struct {
 	struct page_cache cache; /* the swap cache: only its tree and lock are used */
 	struct file *file;	 /* NULL: there is no swap */
@@ -119,6 +122,42 @@ void swap_drop(struct page *page)
 	spin_unlock(&swap.cache.lock, flags);
 	if (drop)
 		page_put(page);
+}
+
+/* A page that is only in the swap cache, out of it; *slot is where the search goes on. NULL: none within
+ * LOOKS. */
+static struct page *pop_unused(uint64_t *slot)
+{
+	const uint64_t flags = spin_lock(&swap.cache.lock);
+	struct page *page = NULL;
+
+	for (unsigned i = 0; i < LOOKS; i++, ++*slot) {
+		page = radix_next(&swap.cache.pages, slot);
+		if (!page || (page->refs == 1 && !(page->flags & NOT_ON_DISK)))
+			break;
+		page = NULL;
+	}
+	if (page)
+		remove_page(page);
+	else if (!radix_next(&swap.cache.pages, slot))
+		*slot = 0;
+	spin_unlock(&swap.cache.lock, flags);
+	return page;
+}
+
+unsigned swap_shrink(unsigned want)
+{
+	static uint64_t hand; /* a wrong place does no harm */
+	uint64_t slot = hand;
+	unsigned freed = 0;
+	struct page *page;
+
+	while (freed < want && (page = pop_unused(&slot))) {
+		page_put(page);
+		freed++;
+	}
+	hand = slot;
+	return freed;
 }
 
 uint64_t swap_add(struct page *page)

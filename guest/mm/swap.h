@@ -41,6 +41,9 @@ int swap_write(struct page *page);
  * stays with the entries that name it. */
 void swap_drop(struct page *page);
 
+/* Frees up to so many pages that are in the swap cache only: how many. Never sleeps. */
+unsigned swap_shrink(unsigned want);
+
 /* A slot of one's own, outside of the swap cache: its entry, or 0. swap_entry_put() gives it back. */
 uint64_t swap_take_slot(void);
 

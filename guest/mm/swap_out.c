@@ -42,7 +42,7 @@ static bool look(struct tables_visitor *visitor, uint64_t gva, uint64_t *entry, 
 		return tables_split(hand->space, gva, entry);
 	swapped = swap_add(page);
 	if (!swapped)
-		return false;
+		return true; /* swap is full, but others may have a slot already */
 	*entry = swapped;
 	hand->space->resident--;
 	hand->space->swapped++;
@@ -61,8 +61,8 @@ static unsigned write_and_free(struct hand *hand)
 	while (hand->count) {
 		struct page *page = hand->page[--hand->count];
 
-		if (!swap_write(page) && __atomic_load_n(&page->refs, __ATOMIC_RELAXED) == 2)
-			freed++;
+		if (!swap_write(page))
+			freed++; /* or nearer to that, if another space has it too */
 		swap_drop(page);
 		page_put(page);
 	}
@@ -113,7 +113,7 @@ unsigned swap_out(unsigned want)
 	unsigned freed = 0;
 
 	/* Twice round, and more than once through a large one: the first time only clears bits. */
-	for (unsigned tries = 4 * count_spaces(); tries && freed < want && page_counters.swap_free;
+	for (unsigned tries = 4 * count_spaces(); tries && freed < want && page_counters.swap_total;
 	     tries--) {
 		struct space *space = next_space();
 

@@ -101,7 +101,7 @@ int64_t sys_sysinfo(uint64_t info_gva)
 	info = (struct user_sysinfo){.uptime_s = (int64_t)(clock_ns() / NS_PER_S),
 				     .total = stats.total,
 				     .free = stats.free,
-				     .buffers = stats.cached,
+				     .buffers = 0, /* free(1) adds what /proc/meminfo says is cached */
 				     .swap_total = stats.swap_total,
 				     .swap_free = stats.swap_free,
 				     .processes = count_threads(),

@@ -382,6 +382,7 @@ static int commit(struct exec *exec)
 	replace_space(process, exec->space);
 	exec->space = NULL;
 	reset_signals(process);
+	posix_timers_end(process);
 	files_close_on_exec(process->files);
 	process->credentials = exec->credentials;
 	process->dumps_reset = exec->secure;

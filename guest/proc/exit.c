@@ -107,7 +107,7 @@ static void give_children_away(struct process *process)
 			signal_send_number_locked(child, child->parent_death_signal);
 		if (child->state == PROCESS_ZOMBIE)
 			report_end(child);
-		else if (child->group != process->group)
+		else if (child->group != process->group && child->session == process->session)
 			process_group_check_orphaned(child->group, NULL);
 	}
 }
@@ -139,7 +139,10 @@ static void become_zombie(struct process *process)
 	bool unwanted;
 
 	give_children_away(process);
-	process_group_check_orphaned(process->group, process);
+	/* If it was what tied its group to its session: a group may have been an orphan before. */
+	if (process->parent->group != process->group &&
+	    process->parent->session == process->session)
+		process_group_check_orphaned(process->group, process);
 	signal_discard(&process->signals, ~0ull, process);
 	unwanted = is_unwanted(process);
 	process->state = PROCESS_ZOMBIE;

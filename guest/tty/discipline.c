@@ -159,8 +159,6 @@ static bool insert(struct tty *tty, uint16_t value)
 		show(tty, "\a", 1);
 		return false;
 	}
-	if (tty->head == tty->line)
-		tty->line_column = tty->column;
 	*cell(tty, tty->head++) = value;
 	return true;
 }
@@ -173,9 +171,7 @@ static void end_line(struct tty *tty, uint16_t value)
 
 static void insert_literal(struct tty *tty, uint8_t c)
 {
-	const uint32_t head = tty->head;
-
-	if (head == tty->line)
+	if (tty->head == tty->line)
 		tty->line_column = tty->column;
 	echo_typed(tty, c);
 	insert(tty, c);

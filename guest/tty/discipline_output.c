@@ -65,15 +65,16 @@ static size_t count_shown(struct tty *tty, const char *bytes, size_t shown)
 	}
 }
 
-/* What fits in one chunk. A byte is taken with all that it becomes, or not at all. */
+/* What fits in one chunk of at least one byte. A byte is taken with all that it becomes, or not at all. */
 static size_t show_part(struct tty *tty, const char *bytes, size_t count)
 {
 	char out[CHUNK_BYTES];
 	unsigned column = tty->column;
 	size_t used = 0, taken = 0, shown;
 
-	while (taken < count && used + EXPANSION_MAX <= sizeof(out))
+	do
 		used += expand(tty, bytes[taken++], out + used, &column);
+	while (taken < count && used + EXPANSION_MAX <= sizeof(out));
 	shown = tty->driver->output(tty, out, used);
 	if (shown < used)
 		return count_shown(tty, bytes, shown);

@@ -158,7 +158,8 @@ static int check_group(int32_t session, int32_t group)
 {
 	int error = -ESRCH;
 
-	list_for_each (link, &process_all) {
+	list_for_each(link, &process_all)
+	{
 		const struct process *process = container_of(link, struct process, in_all);
 
 		if (process->group != group)

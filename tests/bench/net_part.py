@@ -18,7 +18,7 @@ PHASES = {
 }
 STREAMS = ("ttx", "trx")
 CHUNK_BITS = 65536 * 8
-FEWER = {"NE2000": 20, "e1000": 2, "user": 2}
+FEWER = {"NE2000": 50, "e1000": 4, "user": 2}
 TAP_HOST, TAP_GUEST = "10.9.0.1", "10.9.0.2/24"
 USER_HOST, USER_GUEST = "10.0.2.2", "10.0.2.15/24"
 PREPARE = ("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; tunctl -t tap0 > /dev/null && "

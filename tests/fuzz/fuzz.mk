@@ -89,7 +89,7 @@ build/fuzz/fuzz_virtq_split build/fuzz/fuzz_virtq_packed: $(FUZZ_VIRTQ_SRC) $(wi
 
 # make fuzz-net   the same over frames from other VMs; run build/fuzz/fuzz_net -max_len=8192 -max_total_time=600
 FUZZ_NET_SRC := tests/fuzz/fuzz_net.c $(wildcard vmm/backend/net*.c) vmm/cmd/net_options.c \
-	vmm/cmd/keyvals.c vmm/cmd/paths.c vmm/loop/loop.c vmm/slirp/frame_ring.c
+	vmm/cmd/keyvals.c vmm/backend/paths.c vmm/loop/loop.c vmm/slirp/frame_ring.c
 
 .PHONY: fuzz-net
 fuzz-net: build/fuzz/fuzz_net
@@ -118,16 +118,19 @@ build/fuzz/fuzz_vsock build/fuzz/fuzz_ports: $(FUZZ_SOCKETS_SRC) $(wildcard virt
 	$(Q)clang $(CPPFLAGS) -DFUZZ_PORTS=$(FUZZ_PORTS) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_SOCKETS_SRC) -lcmocka
 
-# make fuzz-transport   virtio-mmio and virtio-pci, a disk, a card or entropy behind; run build/fuzz/fuzz_transport -max_len=4096 -max_total_time=660
+# make fuzz-mmio fuzz-pci   either transport, a disk, a card or entropy behind; run build/fuzz/fuzz_pci -max_len=4096 -max_total_time=660
 FUZZ_TRANSPORT_SRC := tests/fuzz/fuzz_transport.c vmm/kvm/gmem.c vmm/bus/device.c vmm/bus/pci.c vmm/bus/msix.c \
 	vmm/dev/pci_host.c $(addprefix virtio/,device.c mmio.c pci.c pci_common.c blk.c rng.c chains.c vhost_net.c) \
 	$(wildcard virtio/net*.c virtio/queue*.c)
 
-.PHONY: fuzz-transport
-fuzz-transport: build/fuzz/fuzz_transport
+.PHONY: fuzz-mmio fuzz-pci
+fuzz-mmio: build/fuzz/fuzz_mmio
+fuzz-pci: build/fuzz/fuzz_pci
+build/fuzz/fuzz_mmio: FUZZ_PCI := false
+build/fuzz/fuzz_pci: FUZZ_PCI := true
 
-build/fuzz/fuzz_transport: $(FUZZ_TRANSPORT_SRC) tests/unit/virtio_fakes.h $(wildcard virtio/*.h tests/unit/wiring_fake.h)
+build/fuzz/fuzz_mmio build/fuzz/fuzz_pci: $(FUZZ_TRANSPORT_SRC) tests/unit/virtio_fakes.h $(wildcard virtio/*.h tests/unit/wiring_fake.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)clang $(CPPFLAGS) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread \
+	$(Q)clang $(CPPFLAGS) -DFUZZ_PCI=$(FUZZ_PCI) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_TRANSPORT_SRC)

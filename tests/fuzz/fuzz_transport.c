@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * virtio-mmio and virtio-pci (configuration space, BARs, MSI-X table) with a disk, a network card or a random number
- * generator behind, driven by a guest that writes what it likes, where it likes. libFuzzer:
+ * virtio-mmio (FUZZ_PCI=false) or virtio-pci (FUZZ_PCI=true: configuration space, BARs, MSI-X table) with a disk, a network
+ * card or a random number generator behind, driven by a guest that writes what it likes, where it likes. libFuzzer:
  *
- *     make fuzz-transport && build/fuzz/fuzz_transport -max_len=4096 -max_total_time=600
+ *     make fuzz-mmio fuzz-pci && build/fuzz/fuzz_pci -max_len=4096 -max_total_time=660
  *
  * An input is a byte that chooses the device, and steps of 16 bytes.
  */
@@ -33,7 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct gmem ram;
 static struct device *host, *device;
-static bool is_pci;
+static const bool is_pci = FUZZ_PCI;
+static const struct virtio_model *real_model;
+static struct virtio_model model; /* the same, and tells us of its device */
 static struct virtio_device *vdev;
 static struct board_plugin plugin;
 static struct virtio_blk_options blk_options = {.block = &disk, .serial = "FUZZ", .queues = 2};
@@ -296,17 +298,25 @@ static void happen(const uint8_t *step)
 
 /* --- life cycle */
 
+static int realize(struct virtio_device *made, const struct device_setup *setup)
+{
+	vdev = made;
+	return real_model->realize(made, setup);
+}
+
 static void prepare(unsigned choice)
 {
-	static const struct virtio_model *const model[] = {&virtio_blk_model, &virtio_net_model,
-							   &virtio_rng_model};
+	static const struct virtio_model *const models[] = {&virtio_blk_model, &virtio_net_model,
+							    &virtio_rng_model};
 	const void *const options[] = {&blk_options, &net_options, NULL};
-	unsigned which = (choice >> 1) % 3;
+	unsigned which = (choice & 7) % 3;
 
-	is_pci = choice & 1;
+	real_model = models[which];
+	model = *real_model;
+	model.realize = realize;
 	plugin = (struct board_plugin){
 		.name = "fuzz0",
-		.model = model[which],
+		.model = &model,
 		.options = options[which],
 		.ring_features = VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |
 				 VIRTIO_BIT(VIRTIO_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_F_IN_ORDER) |
@@ -344,13 +354,11 @@ static void create(void *page)
 
 	if (!is_pci) {
 		MUST(!device_create(&virtio_mmio_ops, "fuzz0", &setup, &device));
-		vdev = virtio_mmio_device(device);
 		return;
 	}
 	MUST(!device_create(&pci_host_ops, "pci-host", &setup, &host));
 	MUST(!device_create(&virtio_pci_ops, "fuzz0", &setup, &device));
 	MUST(!pci_host_attach(host, (struct pci_function *)device, 1));
-	vdev = virtio_pci_device(device);
 	map_bars();
 }
 

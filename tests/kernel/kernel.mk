@@ -11,13 +11,14 @@ KERNEL_CFLAGS := -std=gnu17 $(OPT) $(WARN) $(SANFLAGS) -fPIE -fno-strict-aliasin
 
 # Not what is made of instructions of ring 0.
 KERNEL_SRC := $(filter-out guest/lib/panic.c guest/lib/string.c guest/lib/symbols.c \
-	guest/proc/user_program.c guest/proc/program_calls.c guest/proc/embedded_elf.c guest/mm/mmio.c guest/fs/procfs/cpus.c, \
+	guest/proc/user_program.c guest/proc/program_calls.c guest/proc/embedded_elf.c guest/mm/mmio.c guest/fs/procfs/cpus.c \
+	guest/fs/sysfs/tree.c, \
 	$(wildcard guest/lib/*.c guest/mm/*.c guest/sched/*.c guest/fs/*.c guest/fs/*/*.c \
 	guest/proc/*.c guest/block/*.c guest/tty/*.c))
 FAKES_SRC := $(wildcard tests/kernel/fakes/*.c)
 KERNEL_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 
-$(K)/%.o: %.c $(FLAGS_STAMP) $(G)/gen/.made
+$(K)/%.o: %.c $(FLAGS_STAMP) | $(G)/gen/.made
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<

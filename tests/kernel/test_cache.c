@@ -292,7 +292,7 @@ static void test_bad_swap_headers(void **state)
 /* More than there is RAM, private (with a child) and shared. */
 static void test_swap(void **state)
 {
-	const uint64_t pages = RAM_BYTES / PAGE_BYTES + 1000, shared_pages = 800;
+	const uint64_t pages = RAM_BYTES / PAGE_BYTES + 300, shared_pages = 800;
 	struct space *space = fresh(), *child;
 	const int64_t at = space_map(space, 0, pages * PAGE_BYTES, 3, MAP_PRIVATE | MAP_ANONYMOUS,
 				     NULL, 0);

@@ -125,7 +125,8 @@ static void test_exhaust_and_merge(void **state)
 		all[blocks++] = page;
 	for (uint64_t i = 0; i < blocks; i++)
 		page_put(all[i]);
-	assert_in_range(blocks, 11, 13); /* 1 + 4 + 4, and 5 behind the table of pages; less the ends */
+	assert_in_range(blocks, 11,
+			13); /* 1 + 4 + 4, and 5 behind the table of pages; less the ends */
 	assert_int_equal(page_free_count(), total - 1);
 }
 

@@ -11,6 +11,7 @@ What runs, and how it says that it has ended: tests/guest/programs/init.c.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -109,11 +110,15 @@ def output_of(argv, timeout_s):
     """What ARGV writes; at the time limit it is killed with what it has started, and says so."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # so that it doesn't outlive us
+    note = ""
     try:
         text, _ = process.communicate(timeout=timeout_s)
-        note = ""
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
+        os.killpg(process.pid, signal.SIGKILL)
         text, _ = process.communicate()
         note = f"\nstill running after {timeout_s} s\n"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     return text.decode(errors="replace").replace("\r", "") + note

@@ -67,6 +67,7 @@ static inline void block_rig_open(struct block_rig *rig, struct block_options op
 	assert_int_equal(block_queue_create(rig->block, loop_thread_loop(rig->thread), &rig->lock,
 					    &rig->queue),
 			 0);
+	assert_int_equal(block_queue_listen(rig->queue), 0);
 	assert_int_equal(loop_thread_start(rig->thread), 0);
 }
 

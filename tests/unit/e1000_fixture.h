@@ -11,6 +11,7 @@
 #include "dev/e1000.h"
 #include "dev/e1000_regs.h"
 #include "kvm/gmem.h"
+#include "observe/counters.h"
 
 #define RAM_BYTES 0x400000u
 #define TX_RING 0x10000u
@@ -30,6 +31,25 @@ static inline uint32_t reg_get(unsigned offset)
 static inline void reg_set(unsigned offset, uint32_t value)
 {
 	dev_write_wide(card, 0, offset, 4, value);
+}
+
+/* What --stats would say. */
+static inline struct queue_counters card_queue(unsigned index)
+{
+	struct queue_counters counters = {0};
+
+	card->ops->queue(card, index, &counters);
+	return counters;
+}
+
+static inline uint64_t card_figure(const char *name)
+{
+	struct device_figure figure;
+
+	for (unsigned i = 0; card->ops->figure(card, i, &figure); i++)
+		if (!strcmp(figure.name, name))
+			return figure.value;
+	return UINT64_MAX;
 }
 
 static inline bool line_is_up(void)

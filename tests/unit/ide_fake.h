@@ -81,6 +81,12 @@ int block_queue_create(struct block *block, struct loop *loop, pthread_mutex_t *
 	return 0;
 }
 
+int block_queue_listen(struct block_queue *queue)
+{
+	(void)queue;
+	return 0;
+}
+
 void block_queue_destroy(struct block_queue *queue)
 {
 	if (queue && queue->waiting)

@@ -417,6 +417,7 @@ static void test_two_queues(void **state)
 	assert_int_equal(block_queue_create(second.block, loop_thread_loop(second.thread),
 					    &second.lock, &second.queue),
 			 0);
+	assert_int_equal(block_queue_listen(second.queue), 0);
 	assert_int_equal(loop_thread_start(second.thread), 0);
 	assert_int_equal(pthread_create(&thread, NULL, write_odd_sectors, &second), 0);
 	memset(sector, 1, sizeof(sector));

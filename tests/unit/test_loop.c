@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -155,6 +158,108 @@ static void test_stop_from_thread(void **state)
 	loop_destroy(NULL);
 }
 
+struct bells {
+	struct loop *loop;
+	int fd[2];
+	unsigned rings[2];
+};
+
+static void second_rang(void *ctx, uint32_t events)
+{
+	struct bells *bells = ctx;
+
+	assert_true(events & EPOLLIN);
+	if (++bells->rings[1] == 1)
+		eventfd_write(bells->fd[0], 1); /* the first, now that there are two */
+	else
+		loop_remove_fd(bells->loop, bells->fd[1]);
+}
+
+/* Alone for two rings, then with another one, then alone again. */
+static void first_rang(void *ctx, uint32_t events)
+{
+	struct bells *bells = ctx;
+
+	assert_true(events & EPOLLIN);
+	switch (++bells->rings[0]) {
+	case 1: eventfd_write(bells->fd[0], 1); break;
+	case 2:
+		assert_int_equal(loop_add_bell(bells->loop, bells->fd[1], second_rang, bells), 0);
+		eventfd_write(bells->fd[1], 1);
+		break;
+	case 3:
+		loop_remove_fd(bells->loop, bells->fd[1]);
+		eventfd_write(bells->fd[0], 1);
+		break;
+	default: loop_stop(bells->loop);
+	}
+}
+
+static void test_bell_alone_and_in_company(void **state)
+{
+	struct bells bells = {.rings = {0, 0}};
+
+	(void)state;
+	assert_int_equal(loop_create(&bells.loop), 0);
+	for (int i = 0; i < 2; i++) {
+		bells.fd[i] = eventfd(0, EFD_CLOEXEC);
+		assert_true(bells.fd[i] >= 0);
+	}
+	assert_int_equal(loop_add_bell(bells.loop, bells.fd[0], first_rang, &bells), 0);
+	assert_int_equal(loop_add_bell(bells.loop, bells.fd[0], first_rang, &bells), -EEXIST);
+	eventfd_write(bells.fd[0], 1);
+	alarm(10); /* a ring that got lost */
+	assert_int_equal(loop_run(bells.loop), 0);
+	alarm(0);
+	assert_int_equal(bells.rings[0], 4);
+	assert_int_equal(bells.rings[1], 1);
+	loop_destroy(bells.loop);
+	for (int i = 0; i < 2; i++)
+		close(bells.fd[i]);
+}
+
+static void count_ring(void *ctx, uint32_t events)
+{
+	(void)events;
+	atomic_fetch_add((atomic_uint *)ctx, 1);
+}
+
+static void *run_it(void *loop)
+{
+	return (void *)(intptr_t)loop_run(loop);
+}
+
+/* Stop finds a loop on its way into read(), in it and on its way out; a ring may come with it, or be made up. */
+static void test_stop_of_a_loop_that_reads(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct loop *loop;
+	pthread_t thread;
+	atomic_uint rings = 0;
+	void *result;
+
+	(void)state;
+	assert_int_equal(loop_create(&loop), 0);
+	assert_int_equal(loop_add_bell(loop, fd, count_ring, &rings), 0);
+	alarm(10);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(pthread_create(&thread, NULL, run_it, loop), 0);
+		if (i % 2)
+			eventfd_write(fd, 1);
+		if (i % 4 == 3)
+			while (atomic_load(&rings) == 0)
+				usleep(10);
+		loop_stop(loop);
+		pthread_join(thread, &result);
+		assert_null(result);
+		atomic_store(&rings, 0);
+	}
+	alarm(0);
+	loop_remove_fd(loop, fd);
+	loop_destroy(loop);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +267,8 @@ int main(void)
 		cmocka_unit_test(test_sleeping_fd_is_deaf),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_stop_from_thread),
+		cmocka_unit_test(test_bell_alone_and_in_company),
+		cmocka_unit_test(test_stop_of_a_loop_that_reads),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

@@ -174,6 +174,10 @@ static const struct vcpu_counters counters[2] = {
 	{.exits = {[EXIT_PIO_WRITE] = 5, [EXIT_HLT] = 700}, .unmapped_writes = 1000000},
 };
 static const struct stats_window windows[] = {{"com1", 0, 3, 12000}, {"rtc", 0, 0, 0}};
+static const struct stats_figure figures[] = {
+	{"balloon0", "virtio-pci", {"actual_bytes", 1 << 20, false}},
+	{"disk0", "virtio-pci", {"errors", 0, false}},
+};
 static struct kvm_stat kvm_stat[] = {{"exits", 20000}, {"pf_fixed", 512}, {"nothing", 0}};
 static const struct kvm_stats kvm = {kvm_stat, 3};
 
@@ -188,6 +192,8 @@ static struct stats_input input(void)
 		.image = "Linux \"6.1\"",
 		.window = windows,
 		.window_count = COUNT(windows),
+		.figure = figures,
+		.figure_count = COUNT(figures),
 		.kvm = &kvm,
 	};
 }
@@ -224,6 +230,9 @@ static void prints_a_table(void **state)
 	must_contain(text, "writes to read-only memory: 1\n");
 	must_contain(text, "  com1         [0]              3         12,000\n");
 	must_contain(text, "  pf_fixed                                      512\n");
+	must_contain(text, "figures of devices\n"
+			   "  balloon0     actual_bytes                          1,048,576\n");
+	assert_null(strstr(text, "errors"));
 	assert_null(strstr(text, "mmio-write"));
 	assert_null(strstr(text, "rtc"));
 	assert_null(strstr(text, "nothing"));
@@ -297,6 +306,9 @@ static void prints_json(void **state)
 		 "[3, 1000000, 1]"},
 		{"d[\"windows\"][0]",
 		 "{'device': 'com1', 'region': 0, 'reads': 3, 'writes': 12000}"},
+		{"d[\"figures\"][0]", "{'device': 'balloon0', 'model': 'virtio-pci', 'figure': "
+				      "'actual_bytes', 'value': 1048576}"},
+		{"len(d[\"figures\"])", "2"},
 		{"d[\"kvm\"]", "{'exits': 20000, 'pf_fixed': 512, 'nothing': 0}"},
 		{"all(k == k.lower() and \"-\" not in k for k in list(d) + list(d[\"exits\"]))",
 		 "True"},

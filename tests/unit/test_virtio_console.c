@@ -5,7 +5,10 @@
  */
 #include "virtio_rig.h"
 
+#include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "backend/console.h"
 #include "backend/unix_socket.h"
@@ -26,30 +29,27 @@ static char socket_path[64];
 
 /* --- one console on a Unix socket */
 
-static struct console *open_line(struct loop *loop, const char *path)
+static struct console *open_line(struct loop *loop, const char *spec)
 {
-	char spec[128];
 	char err[256];
 	struct console *console = NULL;
 
-	snprintf(spec, sizeof(spec), "unix:%s", path);
 	assert_int_equal(console_open("--port", spec, loop, NULL, &console, err, sizeof(err)), 0);
 	return console;
 }
 
 /* The rig makes the loop, the model wants a console in it: so the options are filled in between. */
-static void open_with(const struct virtio_model *model, bool has_ports)
+static void open_on(const struct virtio_model *model, bool has_ports, const char *spec)
 {
 	static struct console *console;
 	struct device_setup setup = {.mem = &rig.mem};
 
 	memset(&rig, 0, sizeof(rig));
 	memset(&ports, 0, sizeof(ports));
-	snprintf(socket_path, sizeof(socket_path), "/tmp/test-virtio-console.%d", getpid());
 	assert_int_equal(gmem_create(&rig.mem, DRIVER_RAM_BYTES, GMEM_ANONYMOUS), 0);
 	assert_int_equal(loop_create(&rig.loop), 0);
 	setup.loop = rig.loop;
-	console = open_line(rig.loop, socket_path);
+	console = open_line(rig.loop, spec);
 	ports.count = 1;
 	ports.port[0].console = console;
 	strcpy(ports.port[0].name, "org.example.agent");
@@ -57,6 +57,15 @@ static void open_with(const struct virtio_model *model, bool has_ports)
 	assert_int_equal(virtio_device_create(model, "test0", &setup, 0, &rig.vdev), 0);
 	rig.vdev->transport = &rig_transport;
 	rig.vdev->transport_ctx = &rig;
+}
+
+static void open_with(const struct virtio_model *model, bool has_ports)
+{
+	char spec[128];
+
+	snprintf(socket_path, sizeof(socket_path), "/tmp/test-virtio-console.%d", getpid());
+	snprintf(spec, sizeof(spec), "unix:%s", socket_path);
+	open_on(model, has_ports, spec);
 }
 
 static void close_all(void)
@@ -106,6 +115,79 @@ static void test_hvc_both_ways(void **state)
 	assert_int_equal(rig_take(&rig, 0, bytes, 3), 2);
 	assert_memory_equal(bytes, "t\n", 2);
 	close(fd);
+	close_all();
+}
+
+static void must_be_size(unsigned columns, unsigned rows)
+{
+	uint16_t size[2];
+
+	virtio_read_config(rig.vdev, 0, size, sizeof(size));
+	assert_int_equal(size[0], columns);
+	assert_int_equal(size[1], rows);
+}
+
+/* Linux's driver reads the size at a word only, and has no console to give it to before its first output: so it
+ * gets one then. */
+static void follow_terminal(struct winsize size)
+{
+	open_on(&virtio_console_model, false, "stdio");
+	for (unsigned life = 0; life < 2; life++) {
+		rig.config_interrupts = 0;
+		rig_start(&rig, VIRTIO_BIT(VIRTIO_CONSOLE_F_SIZE));
+		rig_turn(&rig, 2);
+		must_be_size(size.ws_col, size.ws_row);
+		assert_int_equal(rig.config_interrupts, 0);
+		for (unsigned i = 0; i < 3; i++) {
+			rig_send(&rig, 1, "login: ", 7, 0);
+			rig_turn(&rig, 2);
+			assert_int_equal(rig.config_interrupts, 1);
+		}
+		size.ws_row += 20;
+		assert_int_equal(ioctl(STDIN_FILENO, TIOCSWINSZ, &size), 0);
+		rig_turn(&rig, 2);
+		assert_int_equal(rig.config_interrupts, 2);
+		must_be_size(size.ws_col, size.ws_row);
+		virtio_write_status(rig.vdev, 0);
+	}
+	close_all();
+}
+
+/* In a process of its own, as a terminal is a session's. */
+static void test_hvc_size(void **state)
+{
+	const struct winsize size = {.ws_row = 30, .ws_col = 100};
+	static char said[4096];
+	size_t length = 0;
+	int master;
+	int status;
+	ssize_t some;
+	pid_t child = forkpty(&master, NULL, NULL, &size);
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0) {
+		follow_terminal(size);
+		_exit(0);
+	}
+	while ((some = read(master, said + length, sizeof(said) - 1 - length)) > 0)
+		length += (size_t)some;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (status)
+		fail_msg("%s", said);
+	close(master);
+}
+
+/* Elsewhere there is no size, and nobody says a word of it. */
+static void test_hvc_without_size(void **state)
+{
+	(void)state;
+	open_with(&virtio_console_model, false);
+	assert_false(rig.vdev->offered >> VIRTIO_CONSOLE_F_SIZE & 1);
+	rig_start(&rig, 0);
+	rig_send(&rig, 1, "login: ", 7, 0);
+	rig_turn(&rig, 2);
+	assert_int_equal(rig.config_interrupts, 0);
 	close_all();
 }
 
@@ -303,6 +385,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hvc_both_ways),	 cmocka_unit_test(test_hvc_slow_reader),
+		cmocka_unit_test(test_hvc_size),	 cmocka_unit_test(test_hvc_without_size),
 		cmocka_unit_test(test_port_life),	 cmocka_unit_test(test_port_flapping),
 		cmocka_unit_test(test_port_lost_client), cmocka_unit_test(test_port_hostile),
 	};

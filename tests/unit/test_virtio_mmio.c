@@ -50,7 +50,7 @@ static int create_transport(void)
 	memset(page, 0, sizeof(page));
 	err = device_create(&virtio_mmio_ops, "toy0", &setup, &transport);
 	if (!err)
-		vdev = virtio_mmio_device(transport);
+		vdev = toy_device;
 	return err;
 }
 

@@ -143,7 +143,7 @@ static int create(void **state)
 	if (device_create(&virtio_pci_ops, "toy0", &setup, &transport) ||
 	    pci_host_attach(host, (struct pci_function *)transport, SLOT))
 		return -1;
-	vdev = virtio_pci_device(transport);
+	vdev = toy_device;
 	find_structures();
 	put_config(PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	return 0;

@@ -24,11 +24,13 @@ static unsigned toy_queues = 2;
 static int toy_start_error;
 static int toy_realize_error;
 static unsigned toy_destroyed;
+static struct virtio_device *toy_device; /* the last one that was made */
 
 static int toy_model_realize(struct virtio_device *vdev, const struct device_setup *setup)
 {
 	int err = 0;
 
+	toy_device = vdev;
 	for (unsigned i = 0; i < toy_queues && !err; i++)
 		err = virtio_add_queue(vdev, 16, 8, setup->loop);
 	vdev->offered = VIRTIO_BIT(TOY_FEATURE);

@@ -87,14 +87,14 @@ static inline void rig_open(struct rig *rig, const struct virtio_model *model, c
 	rig->vdev->transport_ctx = rig;
 }
 
-/* The driver's view of one queue, at addresses of its own. */
-static inline void rig_ring(struct rig *rig, unsigned index)
+/* The driver's view of one queue, at addresses of its own. Split format. */
+static inline void rig_ring(struct rig *rig, unsigned index, uint64_t features)
 {
 	struct driver *d = &rig->queue[index];
 	uint32_t shift = index * RIG_QUEUE_STEP;
 	struct driver scratch;
 
-	driver_create(&scratch, 0, RIG_QUEUE_SIZE);
+	driver_create(&scratch, features, RIG_QUEUE_SIZE);
 	driver_destroy(&scratch);
 	*d = scratch;
 	d->mem = rig->mem;
@@ -122,7 +122,7 @@ static inline void rig_start(struct rig *rig, uint64_t features)
 	virtio_write_status(vdev, 11);
 	assert_true(vdev->status & VIRTIO_STATUS_FEATURES_OK);
 	for (unsigned i = 0; i < vdev->queue_count; i++) {
-		rig_ring(rig, i);
+		rig_ring(rig, i, features);
 		vdev->queue[i]->config = rig->queue[i].config;
 		virtio_enable_queue(vdev, i);
 	}
@@ -147,7 +147,8 @@ static inline uint64_t rig_data(struct rig *rig, unsigned queue, uint32_t len_by
 	return DRIVER_DATA_GPA + queue * RIG_DATA_STEP + at;
 }
 
-/* Makes a chain of one or two buffers available and kicks; cookie: the first writable byte's address. */
+/* Makes a chain of one or two buffers available, and kicks if the device wants that. cookie: the first writable byte's
+ * address. */
 static inline void rig_send(struct rig *rig, unsigned queue, const void *out, uint32_t out_bytes,
 			    uint32_t in_bytes)
 {
@@ -164,8 +165,8 @@ static inline void rig_send(struct rig *rig, unsigned queue, const void *out, ui
 		buffer[count++] = (struct driver_buffer){rig_data(rig, queue, in_bytes), in_bytes,
 							 true};
 	assert_true(driver_add(d, buffer, count, false, buffer[count ? count - 1 : 0].gpa));
-	driver_show(d);
-	virtio_queue_kick(rig->vdev->queue[queue]);
+	if (driver_show(d))
+		virtio_queue_kick(rig->vdev->queue[queue]);
 }
 
 /* Takes one used chain; what was written goes to dst. -1: there is none. */

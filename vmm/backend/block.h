@@ -100,11 +100,16 @@ void block_on_resize(struct block *block, void (*resized)(void *ctx), void *ctx)
  * come before the loop goes. 0 or -errno. */
 int block_watch_size(struct block *block, struct loop *loop);
 
-/* Completions come in loop's thread. lock (may be NULL) is taken around them: the one the caller holds when it
- * calls the functions below. Everything is borrowed. 0 or -errno. */
+/* Completions come in loop's thread, once block_queue_listen() was called. lock (may be NULL) is taken around
+ * them: the one the caller holds when it calls the functions below. Everything is borrowed. 0 or -errno. */
 int block_queue_create(struct block *block, struct loop *loop, pthread_mutex_t *lock,
 		       struct block_queue **out);
 void block_queue_destroy(struct block_queue *queue); /* NULL is fine; drained before */
+/* Hangs the queue into its loop, if it isn't yet: until something is in flight after block_submit() it need not be.
+ * Loop's thread, or before it runs. 0 or -errno. */
+int block_queue_listen(struct block_queue *queue);
+/* Whether something is not done. Lock held. */
+bool block_queue_is_busy(const struct block_queue *queue);
 
 /* Starts a request. It may be done before this returns, and its done() may start the next one. Lock held. */
 void block_submit(struct block_queue *queue, struct block_request *request);

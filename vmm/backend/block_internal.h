@@ -71,7 +71,8 @@ struct block_queue {
 	struct block *block;
 	struct loop *loop;
 	pthread_mutex_t *lock;
-	int event_fd; /* rings when ring or worker have something done */
+	int event_fd;	/* rings when ring or worker have something done */
+	bool listening; /* to event_fd */
 	bool inline_reads;
 	bool inline_writes;
 	int write_flags; /* RWF_NOWAIT until the file system says that it cannot */

@@ -180,7 +180,6 @@ void block_drain(struct block_queue *queue)
 	}
 }
 
-/* The eventfd is watched for edges and never read: a system call less for each completion. */
 static void something_done(void *ctx, uint32_t events)
 {
 	struct block_queue *queue = ctx;
@@ -196,15 +195,19 @@ static void something_done(void *ctx, uint32_t events)
 
 /* --- life cycle */
 
-static int hang_into_loop(struct block_queue *queue)
+int block_queue_listen(struct block_queue *queue)
 {
-	int err;
+	int err = queue->listening
+			  ? 0
+			  : loop_add_bell(queue->loop, queue->event_fd, something_done, queue);
 
-	queue->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (queue->event_fd < 0)
-		return -errno;
-	err = loop_add_fd(queue->loop, queue->event_fd, EPOLLIN | EPOLLET, something_done, queue);
-	return err || !queue->block->pace ? err : block_delay_create_timer(queue);
+	queue->listening = !err;
+	return err;
+}
+
+bool block_queue_is_busy(const struct block_queue *queue)
+{
+	return queue->in_flight > 0;
 }
 
 int block_queue_create(struct block *block, struct loop *loop, pthread_mutex_t *lock,
@@ -222,7 +225,10 @@ int block_queue_create(struct block *block, struct loop *loop, pthread_mutex_t *
 	queue->inline_reads = block->cache != BLOCK_CACHE_NONE && !block->overlay;
 	queue->inline_writes = queue->inline_reads && block->cache != BLOCK_CACHE_WRITETHROUGH;
 	block_list_init(&queue->delayed);
-	err = hang_into_loop(queue);
+	queue->event_fd = eventfd(0, EFD_CLOEXEC);
+	err = queue->event_fd < 0 ? -errno : 0;
+	if (!err && block->pace)
+		err = block_delay_create_timer(queue);
 	pthread_mutex_lock(&block->lock);
 	queue->next = block->queues;
 	block->queues = queue;
@@ -260,7 +266,8 @@ void block_queue_destroy(struct block_queue *queue)
 	block_ring_destroy(queue->ring);
 	loop_timer_destroy(queue->delay_timer);
 	if (queue->event_fd >= 0) {
-		loop_remove_fd(queue->loop, queue->event_fd);
+		if (queue->listening)
+			loop_remove_fd(queue->loop, queue->event_fd);
 		close(queue->event_fd);
 	}
 	free(queue);

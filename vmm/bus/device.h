@@ -21,6 +21,7 @@ struct vm_control;
 struct board;
 struct wiring;
 struct queue_counters;
+struct device_figure;
 
 /* An interrupt input of the board (a GSI). set_level() may be called from any thread, also with the
  * device's lock held; it never blocks on another device. A default-initialised line is unconnected. */
@@ -87,6 +88,9 @@ struct device_ops {
 
 	/* Optional: the counters of queue number index (observe/counters.h); false: there is none. vCPUs stand. */
 	bool (*queue)(struct device *dev, unsigned index, struct queue_counters *out);
+
+	/* Optional: its figure number index (observe/counters.h); false: there are no more. vCPUs stand. */
+	bool (*figure)(struct device *dev, unsigned index, struct device_figure *out);
 
 	/* Optional: the power button was pressed. Called from the event loop, lock not held. */
 	void (*power_button)(struct device *dev);

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/paths.h"
 #include "cmd/keyvals.h"
-#include "cmd/paths.h"
 
 #define MTU_MIN 68 /* RFC 791: what IPv4 needs */
 #define MTU_MAX 65520

@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "backend/console.h"
+#include "backend/paths.h"
 #include "board/machine.h"
 #include "boot/root_initrd.h"
 #include "cmd/cmd.h"
 #include "cmd/devices.h"
-#include "cmd/paths.h"
 #include "cmd/run_options.h"
 #include "cmd/run_report.h"
 #include "gdb/stub.h"

@@ -112,6 +112,46 @@ static void add_queues(struct run_report *report, struct machine *machine)
 	}
 }
 
+/* The entry of a device's figure, made if it is new: a guest need not tell the same ones after a reset. NULL: out of
+ * memory. */
+static struct stats_figure *figure_entry(struct run_report *report, const struct device *dev,
+					 const char *name)
+{
+	struct stats_figure *grown;
+
+	for (unsigned i = 0; i < report->figure_count; i++)
+		if (!strcmp(report->figure[i].device, dev->name) &&
+		    !strcmp(report->figure[i].figure.name, name))
+			return &report->figure[i];
+	grown = realloc(report->figure, (report->figure_count + 1) * sizeof(*grown));
+	if (!grown)
+		return NULL;
+	report->figure = grown;
+	grown += report->figure_count++;
+	*grown = (struct stats_figure){.device = dev->name, .model = dev->ops->name};
+	grown->figure.name = name;
+	return grown;
+}
+
+static void add_figures(struct run_report *report, struct machine *machine)
+{
+	struct device *dev;
+
+	for (unsigned i = 0; (dev = machine_device(machine, i)); i++) {
+		struct device_figure figure;
+
+		for (unsigned f = 0; dev->ops->figure && dev->ops->figure(dev, f, &figure); f++) {
+			struct stats_figure *entry = figure_entry(report, dev, figure.name);
+
+			if (!entry)
+				return;
+			if (figure.adds_up)
+				figure.value += entry->figure.value;
+			entry->figure = figure;
+		}
+	}
+}
+
 void run_report_gather(struct run_report *report, struct machine *machine, uint64_t run_ns)
 {
 	struct vm *vm = machine_vm(machine);
@@ -120,6 +160,7 @@ void run_report_gather(struct run_report *report, struct machine *machine, uint6
 		add_counters(&report->vcpu[i], vcpu_get_counters(vm_vcpu(vm, i)));
 	add_windows(report, machine);
 	add_queues(report, machine);
+	add_figures(report, machine);
 	report->tsc_hz = vm_tsc_hz(vm);
 	kvm_stats_free(&report->kvm);
 	report->kvm = (struct kvm_stats){0};
@@ -151,6 +192,8 @@ void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_en
 		.window_count = report->window_count,
 		.queue = report->queue,
 		.queue_count = report->queue_count,
+		.figure = report->figure,
+		.figure_count = report->figure_count,
 		.tsc_hz = report->tsc_hz,
 		.kvm = report->kvm.count ? &report->kvm : NULL,
 	};
@@ -160,6 +203,9 @@ void run_report_print(struct run_report *report, unsigned vcpu_count, enum vm_en
 	free(report->queue);
 	report->queue = NULL;
 	report->queue_count = 0;
+	free(report->figure);
+	report->figure = NULL;
+	report->figure_count = 0;
 }
 
 static int status_of_debug_exit(uint32_t value)

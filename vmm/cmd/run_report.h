@@ -23,6 +23,8 @@ struct run_report {
 	unsigned window_count;
 	struct stats_queue *queue; /* of all devices, in their order */
 	unsigned queue_count;
+	struct stats_figure *figure;
+	unsigned figure_count;
 	uint64_t tsc_hz;
 	struct kvm_stats kvm; /* of the last power cycle: KVM forgets the others with their VM */
 	struct vm_startup_cost startup; /* of the first */

@@ -258,9 +258,9 @@ static bool queue(struct device *dev, unsigned index, struct queue_counters *out
 	return nic_queue_counters(&((struct e1000 *)dev)->counters, index, out);
 }
 
-const struct nic_counters *e1000_counters(const struct device *dev)
+static bool figure(struct device *dev, unsigned index, struct device_figure *out)
 {
-	return &((const struct e1000 *)dev)->counters;
+	return nic_figure(&((struct e1000 *)dev)->counters, index, out);
 }
 
 static const struct pci_function_ops pci_ops = {
@@ -281,4 +281,5 @@ const struct device_ops e1000_ops = {
 	.register_name = register_name,
 	.destroy = e1000_destroy,
 	.queue = queue,
+	.figure = figure,
 };

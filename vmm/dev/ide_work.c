@@ -117,6 +117,8 @@ static int create_queues(struct ide *ide)
 		if (drive->block)
 			err = block_queue_create(drive->block, ide->loop, &ide->fn.dev.lock,
 						 &drive->queue);
+		if (!err && drive->block)
+			err = block_queue_listen(drive->queue);
 	}
 	return err;
 }

@@ -205,6 +205,11 @@ static bool queue(struct device *dev, unsigned index, struct queue_counters *out
 	return nic_queue_counters(&((struct ne2000 *)dev)->counters, index, out);
 }
 
+static bool figure(struct device *dev, unsigned index, struct device_figure *out)
+{
+	return nic_figure(&((struct ne2000 *)dev)->counters, index, out);
+}
+
 const struct device_ops ne2000_ops = {
 	.name = "ne2000",
 	.state_bytes = sizeof(struct ne2000),
@@ -216,4 +221,5 @@ const struct device_ops ne2000_ops = {
 	.register_name = register_name,
 	.destroy = ne2000_destroy,
 	.queue = queue,
+	.figure = figure,
 };

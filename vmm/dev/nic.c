@@ -29,3 +29,16 @@ bool nic_queue_counters(const struct nic_counters *counters, unsigned index,
 	default: return false;
 	}
 }
+
+bool nic_figure(const struct nic_counters *counters, unsigned index, struct device_figure *out)
+{
+	const struct device_figure figures[] = {
+		{"dropped_frames", counters->tx_dropped, true},
+		{"filtered_frames", counters->rx_filtered, true},
+	};
+
+	if (index >= sizeof(figures) / sizeof(*figures))
+		return false;
+	*out = figures[index];
+	return true;
+}

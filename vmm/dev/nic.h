@@ -11,6 +11,7 @@
 struct device;
 struct net;
 struct queue_counters;
+struct device_figure;
 
 /* device_setup.options of e1000_ops and ne2000_ops. */
 struct nic_options {
@@ -32,12 +33,12 @@ struct nic_counters {
 		interrupts_suppressed; /* causes that joined one pending, or waited for the throttle */
 };
 
-/* Of an e1000. */
-const struct nic_counters *e1000_counters(const struct device *dev);
-
 /* The same for --stats: "transmit" and "receive" (device_ops.queue). Kicks and interrupts are
  * not told apart on these cards: they stand with "transmit". */
 bool nic_queue_counters(const struct nic_counters *counters, unsigned index,
 			struct queue_counters *out);
+
+/* The rest of them, as figures (device_ops.figure). */
+bool nic_figure(const struct nic_counters *counters, unsigned index, struct device_figure *out);
 
 #endif

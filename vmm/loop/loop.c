@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * epoll, timerfds and one eventfd that ends the loop. See loop.h.
+ * epoll, timerfds and one eventfd that ends the loop; for a loop with one bell, read(). See loop.h.
  *
  * A source that is removed while a batch of events is being dispatched stays allocated, marked dead,
  * until the batch is through: a later event of the same batch may still point at it.
@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #define BATCH_MAX 16
+#define BELL_EVENTS (EPOLLIN | EPOLLET)
 
 struct source {
 	int fd;
 	uint32_t events; /* 0: not in the epoll set */
+	bool is_bell;	 /* an eventfd that edges tell of, or a read() */
 	bool dead;
 	loop_fd_fn *fn;
 	void *ctx;
@@ -30,7 +32,9 @@ struct loop {
 	int epoll_fd;
 	int stop_fd;
 	atomic_bool stopping;
-	struct source *sources;
+	atomic_int read_fd;	/* where the loop waits in read(); -1: in epoll_wait() */
+	struct source *alone;	/* the bell that it waits for there, not in the epoll set */
+	struct source *sources; /* the first added, stop_fd's, is the last */
 };
 
 struct loop_timer {
@@ -57,6 +61,7 @@ int loop_create(struct loop **out)
 
 	if (!loop)
 		return -ENOMEM;
+	loop->read_fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = loop->epoll_fd < 0 || loop->stop_fd < 0 ? -errno : 0;
@@ -123,13 +128,13 @@ static int set_events(struct loop *loop, struct source *source, uint32_t events)
 	return 0;
 }
 
-int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *ctx)
+static int add(struct loop *loop, struct source values, uint32_t events)
 {
-	struct source *source = find(loop, fd) ? NULL : calloc(1, sizeof(*source));
+	struct source *source = find(loop, values.fd) ? NULL : calloc(1, sizeof(*source));
 
 	if (!source)
-		return find(loop, fd) ? -EEXIST : -ENOMEM;
-	*source = (struct source){.fd = fd, .fn = fn, .ctx = ctx};
+		return find(loop, values.fd) ? -EEXIST : -ENOMEM;
+	*source = values;
 	int err = set_events(loop, source, events);
 	if (err) {
 		free(source);
@@ -138,6 +143,17 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 	source->next = loop->sources;
 	loop->sources = source;
 	return 0;
+}
+
+int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *ctx)
+{
+	return add(loop, (struct source){.fd = fd, .fn = fn, .ctx = ctx}, events);
+}
+
+int loop_add_bell(struct loop *loop, int fd, loop_fd_fn *fn, void *ctx)
+{
+	return add(loop, (struct source){.fd = fd, .fn = fn, .ctx = ctx, .is_bell = true},
+		   BELL_EVENTS);
 }
 
 int loop_modify_fd(struct loop *loop, int fd, uint32_t events)
@@ -154,6 +170,8 @@ void loop_remove_fd(struct loop *loop, int fd)
 	if (!source)
 		return;
 	set_events(loop, source, 0);
+	if (loop->alone == source)
+		loop->alone = NULL;
 	source->dead = true;
 }
 
@@ -205,28 +223,79 @@ void loop_timer_destroy(struct loop_timer *timer)
 	free(timer);
 }
 
-int loop_run(struct loop *loop)
+static int wait_for_events(struct loop *loop)
 {
 	struct epoll_event event[BATCH_MAX];
+	int count = epoll_wait(loop->epoll_fd, event, BATCH_MAX, -1);
 
-	while (!atomic_exchange(&loop->stopping, false)) {
-		int count = epoll_wait(loop->epoll_fd, event, BATCH_MAX, -1);
+	if (count < 0 && errno != EINTR)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		struct source *source = event[i].data.ptr;
 
-		if (count < 0 && errno != EINTR)
-			return -errno;
-		for (int i = 0; i < count; i++) {
-			struct source *source = event[i].data.ptr;
-
-			if (!source->dead)
-				source->fn(source->ctx, event[i].events);
-		}
-		free_dead(loop);
+		if (!source->dead)
+			source->fn(source->ctx, event[i].events);
 	}
 	return 0;
+}
+
+/* The only source but for stop_fd's, if it is a bell. */
+static struct source *only_bell(struct loop *loop)
+{
+	struct source *first = loop->sources;
+
+	return first && first->is_bell && first->next && !first->next->next ? first : NULL;
+}
+
+/* Into the epoll set and out of it: what is in there costs its share of each ring. */
+static int move_bell(struct loop *loop, struct source *alone)
+{
+	struct source *before = loop->alone;
+	int err = 0;
+
+	if (alone == before)
+		return 0;
+	loop->alone = alone;
+	if (before)
+		err = set_events(loop, before, BELL_EVENTS);
+	return err || !alone ? err : set_events(loop, alone, 0);
+}
+
+/* read_fd is stored before stopping is loaded, the reverse of loop_stop(): one of the two sees the other. */
+static int wait_for_bell(struct loop *loop)
+{
+	struct source *bell = loop->alone;
+	eventfd_t rings;
+	int err = -EINTR;
+
+	atomic_store(&loop->read_fd, bell->fd);
+	if (!atomic_load(&loop->stopping))
+		err = eventfd_read(bell->fd, &rings) ? -errno : 0;
+	atomic_store(&loop->read_fd, -1);
+	if (!err)
+		bell->fn(bell->ctx, EPOLLIN);
+	return err == -EINTR ? 0 : err;
+}
+
+int loop_run(struct loop *loop)
+{
+	int err = 0;
+
+	while (!err && !atomic_exchange(&loop->stopping, false)) {
+		err = move_bell(loop, only_bell(loop));
+		if (!err)
+			err = loop->alone ? wait_for_bell(loop) : wait_for_events(loop);
+		free_dead(loop);
+	}
+	return err;
 }
 
 void loop_stop(struct loop *loop)
 {
 	atomic_store(&loop->stopping, true);
 	eventfd_write(loop->stop_fd, 1);
+	int fd = atomic_load(&loop->read_fd);
+
+	if (fd >= 0)
+		eventfd_write(fd, 1);
 }

@@ -22,6 +22,11 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 int loop_modify_fd(struct loop *loop, int fd, uint32_t events);
 void loop_remove_fd(struct loop *loop, int fd);
 
+/* An eventfd, without EFD_NONBLOCK: fn runs after it was rung, once for several rings, or once too often. A
+ * loop that has one of these and nothing else waits for it in read(), which takes fewer instructions than
+ * epoll. Loop thread, or before it runs. loop_remove_fd() ends it. */
+int loop_add_bell(struct loop *loop, int fd, loop_fd_fn *fn, void *ctx);
+
 /* One-shot timers, CLOCK_MONOTONIC. arm replaces an earlier expiry; delay 0 disarms. Any thread may
  * arm; fn runs in the loop's thread. destroy: loop thread only; no call of fn comes afterwards. */
 typedef void loop_timer_fn(void *ctx);

@@ -6,6 +6,7 @@
 #ifndef VITRINE_OBSERVE_COUNTERS_H
 #define VITRINE_OBSERVE_COUNTERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <x86intrin.h>
 
@@ -51,6 +52,13 @@ struct queue_counters {
 	uint64_t interrupts_suppressed; /* completions that the driver wanted to hear nothing of */
 	uint64_t depth[QUEUE_DEPTH_BUCKETS];
 	uint64_t latency[QUEUE_LATENCY_BUCKETS];
+};
+
+/* What a kind of device has to tell beside its queues, as a snapshot. */
+struct device_figure {
+	const char *name; /* "reported_bytes": a key of --json */
+	uint64_t value;
+	bool adds_up; /* over power cycles; otherwise the last one counts */
 };
 
 /* A request that was taken at that TSC is given back now. */

@@ -12,35 +12,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/paths.h"
+
 #define HELPER "vitrine-disasm"
-#define FOLDER_MAX 4096
+#define PATH_BYTES 4096
 #define LINE_MAX_BYTES 256
 #define CODE_BYTES_MAX 64
-
-/* Beside the program, in the build tree above a test, and where make install puts it. */
-static int find_helper(char path[FOLDER_MAX])
-{
-	static const char *const above[] = {"", "../", "../../", "../libexec/"};
-	char folder[FOLDER_MAX];
-	ssize_t len = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
-
-	folder[len > 0 ? len : 0] = '\0';
-	if (strrchr(folder, '/'))
-		strrchr(folder, '/')[1] = '\0';
-	for (unsigned i = 0; i < sizeof(above) / sizeof(*above); i++)
-		if (snprintf(path, FOLDER_MAX, "%s%s" HELPER, folder, above[i]) < FOLDER_MAX &&
-		    access(path, X_OK) == 0)
-			return 0;
-	snprintf(path, FOLDER_MAX, "%s", VITRINE_PREFIX "/libexec/" HELPER);
-	return access(path, X_OK) ? -ENOENT : 0;
-}
 
 /* Starts the helper. Its output comes from *read_fd; its complaints (no libcapstone) go nowhere. */
 static int start(char **argv, int *read_fd, pid_t *pid)
 {
-	char path[FOLDER_MAX], *no_environment[] = {NULL};
+	char path[PATH_BYTES], *no_environment[] = {NULL};
 	posix_spawn_file_actions_t actions;
-	int ends[2], err = find_helper(path);
+	int ends[2], err = path_find_program(HELPER, path, sizeof(path));
 
 	if (err)
 		return err;

@@ -188,6 +188,7 @@ static void print_table(FILE *out, const struct stats_input *input, const struct
 	print_nobody(out, &t->sum);
 	print_windows(out, input);
 	stats_print_queues(out, input);
+	stats_print_figures(out, input);
 	print_kvm(out, input->kvm);
 }
 
@@ -271,6 +272,7 @@ static int print_json(FILE *out, const struct stats_input *input, const struct t
 	json_vcpus(&j, input);
 	json_windows(&j, input);
 	stats_json_queues(&j, input);
+	stats_json_figures(&j, input);
 	json_kvm(&j, input->kvm);
 	json_end(&j);
 	return json_close(&j);

@@ -29,6 +29,13 @@ struct stats_queue {
 	struct queue_counters counters;
 };
 
+/* What a device has to tell beside. */
+struct stats_figure {
+	const char *device; /* "balloon0" */
+	const char *model;  /* "virtio-pci" */
+	struct device_figure figure;
+};
+
 /* Everything is borrowed; what is not known is NULL or 0. */
 struct stats_input {
 	const struct vcpu_counters *vcpu; /* one of each vCPU */
@@ -46,6 +53,8 @@ struct stats_input {
 	unsigned window_count;
 	const struct stats_queue *queue;
 	unsigned queue_count;
+	const struct stats_figure *figure;
+	unsigned figure_count;
 	uint64_t tsc_hz;	     /* of the latency histograms; 0: not known */
 	const struct kvm_stats *kvm; /* NULL: this kernel has no statistics files */
 };
@@ -53,10 +62,12 @@ struct stats_input {
 /* 0 or -EIO. */
 int stats_print(FILE *out, const struct stats_input *input, bool json);
 
-/* The part about queues: stats_queues.c. */
-void stats_print_queues(FILE *out, const struct stats_input *input);
+/* The parts about queues (stats_queues.c) and figures (stats_figures.c). */
 struct json;
+void stats_print_queues(FILE *out, const struct stats_input *input);
 void stats_json_queues(struct json *j, const struct stats_input *input);
+void stats_print_figures(FILE *out, const struct stats_input *input);
+void stats_json_figures(struct json *j, const struct stats_input *input);
 
 /* 1234567 as "1,234,567". */
 const char *stats_grouped(uint64_t value, char text[32]);

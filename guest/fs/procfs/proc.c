@@ -181,14 +181,39 @@ static int lookup(struct inode *dir, const char *name, size_t length, struct ino
 	return 0;
 }
 
-/* Entries of the table are at position 2 and on. false: the sink is full. */
-static bool list_table(const struct file *file, const struct proc_entry *table,
-		       struct dir_sink *sink)
+/* One entry; the file moves on to next. false: the sink is full. */
+static bool put(struct file *file, struct dir_sink *sink, const char *name, uint64_t number,
+		uint32_t mode, uint64_t next)
+{
+	const bool taken = sink->add(sink, name, strlen(name), number, mode, next);
+
+	if (taken)
+		file->position = next;
+	return taken;
+}
+
+/* Entries of the table are at position 2 and on. */
+static bool list_table(struct file *file, const struct proc_entry *table, struct dir_sink *sink)
 {
 	for (uint64_t at = 2; table && table->name; table++, at++)
-		if (at >= file->position &&
-		    !sink->add(sink, table->name, strlen(table->name),
-			       (uint64_t)table >> 3 & 0xffffff, mode_of(table), at + 1))
+		if (at >= file->position && !put(file, sink, table->name,
+						 (uint64_t)table >> 3 & 0xffffff, mode_of(table),
+						 at + 1))
+			return false;
+	return true;
+}
+
+static bool list_keys(struct file *file, const struct proc_node *node, struct dir_sink *sink)
+{
+	uint64_t key = file->position > KEYS_FROM ? file->position - KEYS_FROM : 0;
+	const uint32_t type = node->entry->find == proc_find_fd	      ? S_IFLNK
+			      : node->entry->find == proc_find_fdinfo ? S_IFREG
+								      : S_IFDIR;
+	char name[NAME_ROOM];
+
+	for (; node->entry->next(&node->subject, &key, name, sizeof(name)); key++)
+		if (!put(file, sink, name, file->inode->number + key + 1, type,
+			 KEYS_FROM + key + 1))
 			return false;
 	return true;
 }
@@ -197,25 +222,16 @@ static int read_dir(struct file *file, struct dir_sink *sink)
 {
 	const struct proc_node *node = node_of(file->inode);
 	const uint64_t number = file->inode->number;
-	uint64_t key = file->position > KEYS_FROM ? file->position - KEYS_FROM : 0;
-	char name[NAME_ROOM];
 
-	if (file->position < 1 && !sink->add(sink, ".", 1, number, S_IFDIR, 1))
+	if (file->position < 1 && !put(file, sink, ".", number, S_IFDIR, 1))
 		return 0;
-	if (file->position < 2 && !sink->add(sink, "..", 2, number, S_IFDIR, 2))
+	if (file->position < 2 && !put(file, sink, "..", file->path.dentry->parent->inode->number,
+				       S_IFDIR, 2))
 		return 0;
 	if (file->position < KEYS_FROM && !list_table(file, node->entry->children, sink))
 		return 0;
-	while (node->entry->next && node->entry->next(&node->subject, &key, name, sizeof(name))) {
-		const uint32_t type = node->entry->find == proc_find_fd	      ? S_IFLNK
-				      : node->entry->find == proc_find_fdinfo ? S_IFREG
-									      : S_IFDIR;
-
-		if (!sink->add(sink, name, strlen(name), number + key + 1, type,
-			       KEYS_FROM + key + 1))
-			break;
-		key++;
-	}
+	if (node->entry->next)
+		list_keys(file, node, sink);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ static void count_page(uint64_t entry, uint64_t bytes, struct presence *sum)
 static void count_entries(const uint64_t *table, unsigned level, uint64_t base, uint64_t start,
 			  uint64_t end, struct presence *sum)
 {
-	const uint64_t step = PAGE_BYTES << 9 * (level - 1);
+	const uint64_t step = (uint64_t)PAGE_BYTES << 9 * (level - 1);
 
 	for (unsigned i = 0; i < TABLE_ENTRIES && base + i * step < end; i++) {
 		const uint64_t at = base + i * step, entry = table[i];

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Programs that run under the bundled guest and under Linux alike, in build/guest/programs/:
 #   make user-programs   builds them, and build/guest/tests.cpio, which follows initramfs.cpio in a test
-#   make test-programs   runs them, and busybox's applets, on this machine's own Linux
+#   make test-programs   runs them, and busybox's applets, on this machine's own Linux; KERNEL=vitrine: on the
+#                        bundled guest, or qemu, microvm, linux (tests/lib/userland.py)
 
 P := build/guest/programs
 MUSL_CC := musl-gcc
@@ -35,10 +36,12 @@ $(TESTS_CPIO): $(PROGRAMS) $(APPLET_FILES) $(MAKE_INITRAMFS)
 	$(Q)$(MAKE_INITRAMFS) $@ /init=$P/init $(foreach p,$(filter-out %/init,$(PROGRAMS)),/tests/$(notdir $p)=$p) \
 		$(foreach f,$(APPLET_FILES),/tests/applets/$(notdir $f)=$f)
 
+KERNEL ?= host
+
 .PHONY: user-programs test-programs
 user-programs: $(INITRAMFS) $(TESTS_CPIO)
 
-test-programs: user-programs
-	@tests/run script 'tests/guest/run-programs host' 'tests/guest/run-applets host'
+test-programs: user-programs guest $(B)/vitrine
+	@tests/run script 'tests/guest/run-programs $(KERNEL)' 'tests/guest/run-applets $(KERNEL)'
 
 -include $(wildcard $P/*.d)

@@ -2,7 +2,7 @@
  *
  * See paths.h.
  */
-#include "cmd/paths.h"
+#include "backend/paths.h"
 
 #include <errno.h>
 #include <stdio.h>

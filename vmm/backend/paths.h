@@ -2,8 +2,8 @@
  *
  * Where Vitrine finds its own files: beside the binary in a build tree, or where it was installed.
  */
-#ifndef VITRINE_CMD_PATHS_H
-#define VITRINE_CMD_PATHS_H
+#ifndef VITRINE_BACKEND_PATHS_H
+#define VITRINE_BACKEND_PATHS_H
 
 #include <stddef.h>
 

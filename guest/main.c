@@ -116,6 +116,7 @@ static void boot(void *unused)
 		panic("trace=sched: no memory for the ring");
 	vfs_init();
 	kmsg_init();
+	procfs_init();
 	sysfs_init();
 	tty_init();
 	smp_init(lapic_id());

@@ -117,6 +117,7 @@ static void boot(void *unused)
 	vfs_init();
 	procfs_init();
 	kmsg_init();
+	procfs_init();
 	sysfs_init();
 	tty_init();
 	smp_init(lapic_id());

@@ -19,6 +19,7 @@
 #include "guest/sched/schedule.h"
 #include "guest/sched/task.h"
 #include "guest/sched/timer.h"
+#include "guest/sched/trace.h"
 #include "guest/sched/wait.h"
 #include "guest/time/clock.h"
 
@@ -400,6 +401,17 @@ static void test_threads(void)
 	      "and their stacks are free");
 }
 
+/* With trace=sched: what the last test did, for scripts/plot-sched. */
+static void print_trace(void)
+{
+	char line[256];
+	uint64_t position = 0;
+
+	trace_stop();
+	while (trace_read_line(TRACE_CSV, &position, line, sizeof(line)))
+		print("%s", line);
+}
+
 void selftest_sched(void (*check_with)(bool condition, const char *what))
 {
 	check = check_with;
@@ -416,4 +428,6 @@ void selftest_sched(void (*check_with)(bool condition, const char *what))
 	test_affinity();
 	test_mutex();
 	test_threads();
+	if (trace_is_on)
+		print_trace();
 }

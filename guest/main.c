@@ -115,7 +115,6 @@ static void boot(void *unused)
 	if (machine_has_word("trace=sched") && trace_start())
 		panic("trace=sched: no memory for the ring");
 	vfs_init();
-	procfs_init();
 	kmsg_init();
 	procfs_init();
 	sysfs_init();

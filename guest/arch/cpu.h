@@ -45,10 +45,10 @@ struct cpu {
 	struct run_queue *queue;
 	uint64_t tick_count; /* timer interrupts */
 	uint64_t trap_count;
-	bool stub_open;		      /* the stub is executable in user mode */
-	uint64_t *xstate_entry;	      /* page table entry of the window of xstate.c */
-	struct task *fpu_owner;	      /* whose FPU registers were loaded last */
-	bool tlb_asked;		      /* by another CPU: tlb.c */
+	bool stub_open;		/* the stub is executable in user mode */
+	uint64_t *xstate_entry; /* page table entry of the window of xstate.c */
+	struct task *fpu_owner; /* whose FPU registers were loaded last */
+	bool tlb_asked;		/* by another CPU: tlb.c */
 };
 
 /* What CPUID says, read once; the same on all CPUs. */

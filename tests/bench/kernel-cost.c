@@ -52,7 +52,8 @@ static uint64_t null_call(unsigned count)
 /* Faults alone: the mapping is made and taken away outside of what is timed. */
 static uint64_t anonymous_fault(unsigned count)
 {
-	char *at = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t start, took;
 
 	need(at != MAP_FAILED, "mmap");
@@ -68,8 +69,10 @@ static uint64_t anonymous_fault(unsigned count)
 
 static uint64_t cow_fault(unsigned count)
 {
-	char *at = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t *took = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *at = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *took = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			      0);
 	uint64_t result;
 	pid_t child;
 

@@ -5,7 +5,13 @@
 #ifndef TESTS_KERNEL_VFS_RIG_H
 #define TESTS_KERNEL_VFS_RIG_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "guest/fs/file.c" /* the real one in front of the fake */
 #include "guest/fs/mounts.h"

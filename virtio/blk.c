@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "backend/block.h"
+#include "loop/batching.h"
 #include "loop/loop_thread.h"
 #include "observe/counters.h"
-#include "virtio/batching.h"
 #include "virtio_blk.h"
 
 #define QUEUE_SIZE 512

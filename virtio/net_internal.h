@@ -9,8 +9,8 @@
 #define VITRINE_VIRTIO_NET_INTERNAL_H
 
 #include "backend/net.h"
+#include "loop/batching.h"
 #include "loop/loop_thread.h"
-#include "virtio/batching.h"
 #include "virtio/net.h"
 #include "virtio/vhost_net.h"
 #include "virtio_net.h"

@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "virtio/batching.h"
+#include "loop/batching.h"
 #include "virtio_net.h"
 
 #define VHOST_NET_DEVICE "/dev/vhost-net"

@@ -17,12 +17,12 @@ import tty
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import level1
+from . import frozen, level1
 from .common import Failure
 from .kernel import debian_kernel
 
 TIMED_OUT = 124  # as timeout(1) says it
-ICOUNT_TRIES = 4
+ICOUNT_TRIES = 8
 ICOUNT_TIMEOUT_S = 180
 
 
@@ -125,6 +125,7 @@ class Conversation:
         self.status = None
         self.file = None
         self.cpu_s_at_output = 0
+        self.watch = None
         self.destinations = dict(job.outputs)
 
     def hold(self, engine, kernel, initrd, folder, attempt):
@@ -134,6 +135,7 @@ class Conversation:
         os.close(its_end)
         reader = threading.Thread(target=self._read_console, args=(console,), daemon=True)
         reader.start()
+        self.watch = frozen.Watch(os.path.join(folder, "qmp")) if self.job.icount else None
         terminal = termios.tcgetattr(0) if self.job.input == "tty" else None
         try:
             self._exchange(process)
@@ -146,6 +148,8 @@ class Conversation:
                 termios.tcsetattr(0, termios.TCSADRAIN, terminal)
             process.kill()
             process.wait()
+            if self.watch:
+                self.watch.close()
             if self.file:
                 self.file.close()
         return self.status
@@ -158,16 +162,18 @@ class Conversation:
             left_s = None if self.deadline is None else self.deadline - time.monotonic()
             if left_s is not None and left_s <= 0 or self._is_stuck(process):
                 raise TimeoutError
-            for key, _ in self.selector.select(1 if self.job.quiet_cpu_s else left_s):
+            for key, _ in self.selector.select(1 if self.job.quiet_cpu_s or self.watch else left_s):
                 if key.fd == 0:
                     self._send_input(process.stdin)
                 else:
                     self._receive(process)
 
     def _is_stuck(self, process):
-        """However busy this machine is: the outer machine has worked for long, and said nothing."""
-        limit_s = self.job.quiet_cpu_s
-        return limit_s and _cpu_seconds(process.pid) - self.cpu_s_at_output > limit_s
+        """However busy this machine is: the outer machine has worked for long, and said nothing, or stands still."""
+        limit_s, cpu_s = self.job.quiet_cpu_s, _cpu_seconds(process.pid)
+        if self.watch and self.watch.is_frozen(cpu_s):
+            return True
+        return limit_s and cpu_s - self.cpu_s_at_output > limit_s
 
     def _receive(self, process):
         data = os.read(process.stdout.fileno(), 65536)

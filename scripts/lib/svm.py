@@ -29,16 +29,17 @@ def start(job, kernel, initrd, folder, attempt, console):
             "-serial", "chardev:console", "-serial", "chardev:line",
             "-kernel", str(kernel.vmlinuz), "-initrd", initrd,
             "-append", f"{words} attempt={attempt}"]
-    argv += _icount(attempt) if job.icount else ["-cpu", "max,+svm"]
+    argv += _icount(attempt, folder) if job.icount else ["-cpu", "max,+svm"]
     with open(os.path.join(folder, "log"), "wb") as log:
         return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *argv], stderr=log,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[console])
 
 
-def _icount(attempt):
+def _icount(attempt, folder):
     """A clock of 1 ns per instruction. A 'rep movsb' would count one per byte: without ERMS, FSRM.
 
-    Some runs hang, and would hang again with the same inputs: each attempt differs a little.
+    Some runs hang, and would hang again with the same inputs: each attempt differs a little. frozen.py sees it.
     """
     return ["-cpu", "max,+svm,-erms,-fsrm", "-icount", "shift=0,sleep=off",
-            "-rtc", f"clock=vm,base=2026-01-0{attempt}", "-seed", str(attempt)]
+            "-rtc", f"clock=vm,base=2026-01-0{attempt}", "-seed", str(attempt),
+            "-qmp", f"unix:{folder}/qmp,server=on,wait=off"]

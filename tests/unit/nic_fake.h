@@ -13,6 +13,7 @@
 
 #include "backend/net.h"
 #include "dev/nic.h"
+#include "loop/batching.h"
 #include "loop/loop_thread.h"
 
 #define WIRE_FRAMES 4096
@@ -90,6 +91,15 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 	fake_kick_fn = fn;
 	fake_kick_ctx = ctx;
 	return 0;
+}
+
+static unsigned batching_updates, batching_requests;
+
+void batching_update(struct batching *batching, unsigned requests)
+{
+	(void)batching;
+	batching_updates++;
+	batching_requests += requests;
 }
 
 /* Serves kicks until none is left. How many there were. */

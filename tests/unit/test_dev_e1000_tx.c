@@ -306,6 +306,26 @@ static void test_full_back_end(void **state)
 	free(wire.sent[30].bytes);
 }
 
+/* "No room" is of the frames that found none, not of a later batch that has none to send. */
+static void test_dropped_after_full(void **state)
+{
+	(void)state;
+	wire.send_room = 0;
+	tx_desc(0, (struct e1000_tx_desc){.address = TX_BUFFERS, .command = 60 | LAST});
+	tx_go(1);
+	tx_start(RING_COUNT);
+	wire.send_room = UINT32_MAX;
+	tx_desc(0, (struct e1000_tx_desc){.address = RAM_BYTES, .command = 60 | LAST});
+	reg_set(E1000_TDT, 1);
+	fake_kick_fn(fake_kick_ctx, 0);
+	for (unsigned i = 1; i < 3; i++) {
+		tx_desc(i, (struct e1000_tx_desc){.address = TX_BUFFERS, .command = 60 | LAST});
+		tx_go(i + 1);
+	}
+	assert_int_equal(wire.sent_count, 2);
+	assert_int_equal(reg_get(E1000_TDH), 3);
+}
+
 static void test_segmentation_offload(void **state)
 {
 	static uint8_t frame[70000];
@@ -373,6 +393,7 @@ static void test_ring_wraps(void **state)
 	unsigned number = 0;
 
 	(void)state;
+	batching_requests = 0;
 	for (unsigned round = 0; round < 5; round++) {
 		unsigned tail = (round * 255 + 255) % RING_COUNT;
 
@@ -385,16 +406,18 @@ static void test_ring_wraps(void **state)
 			tx_desc(index, (struct e1000_tx_desc){.address = at,
 							      .command = (uint32_t)len | LAST});
 		}
-		unsigned calls = wire.send_calls;
+		unsigned calls = wire.send_calls, updates = batching_updates;
 
 		tx_go(tail);
 		assert_int_equal(reg_get(E1000_TDH), tail);
 		assert_true(wire.send_calls - calls <= 5);
+		assert_int_equal(batching_updates - updates, 1);
 	}
 	assert_int_equal(wire.sent_count, number);
 	for (unsigned i = 0; i < number; i++)
 		assert_memory_equal(wire_sent(i, &sent) + 44, &i, 4);
 	assert_int_equal(card_queue(0).requests, number);
+	assert_int_equal(batching_requests, number);
 }
 
 /* IDE: the interrupt waits for TIDV; a second packet does not push it away. */
@@ -473,6 +496,7 @@ int main(void)
 		OFFLOAD(test_checksum_offload),
 		PLAIN(test_segmentation),
 		PLAIN(test_full_back_end),
+		PLAIN(test_dropped_after_full),
 		OFFLOAD(test_segmentation_offload),
 		PLAIN(test_vlan),
 		PLAIN(test_ring_wraps),

@@ -15,9 +15,9 @@
 
 #include "backend/block.h"
 #include "backend/net.h"
+#include "loop/batching.h"
 #include "loop/loop.h"
 #include "loop/loop_thread.h"
-#include "virtio/batching.h"
 
 #define MUST(condition)           \
 	do {                      \

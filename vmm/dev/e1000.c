@@ -63,10 +63,15 @@ void e1000_end_work(struct e1000 *e)
 
 static void serve_tx(struct e1000 *e)
 {
-	for (unsigned i = 0; i < BATCHES_PER_TURN; i++)
-		if (!e1000_tx_batch(e))
-			return;
-	e1000_ring(e);
+	unsigned packets = 0, batches = 0;
+	bool more = true;
+
+	for (; more && batches < BATCHES_PER_TURN; batches++)
+		more = e1000_tx_batch(e, &packets);
+	if (packets)
+		batching_update(&e->batching, packets);
+	if (more)
+		e1000_ring(e);
 }
 
 static void serve_rx(struct e1000 *e, bool frames_wait)

@@ -24,6 +24,7 @@
 #include "dev/e1000_regs.h"
 #include "dev/nic.h"
 #include "kvm/gmem.h"
+#include "loop/batching.h"
 
 #define E1000_EEPROM_WORDS 64
 #define E1000_PHY_REGISTERS 32
@@ -75,7 +76,8 @@ struct e1000 {
 	bool rx_starved;       /* a write to RDT has to ring */
 	atomic_bool rx_wanted; /* the thread is to look for frames when it is rung */
 
-	struct e1000_tx *tx; /* the worker's */
+	struct batching batching; /* the thread's */
+	struct e1000_tx *tx;	  /* the worker's */
 	struct e1000_rx *rx;
 };
 
@@ -142,8 +144,9 @@ int e1000_tx_create(struct e1000_tx **out);
 void e1000_tx_destroy(struct e1000_tx *tx); /* NULL is fine */
 /* Forgets offload contexts and half-sent packets; lock held, at rest. */
 void e1000_tx_reset(struct e1000_tx *tx);
-/* One batch, in the card's thread, lock not held. False: nothing more to do for now. */
-bool e1000_tx_batch(struct e1000 *e);
+/* One batch, in the card's thread, lock not held; adds to *packets how many are through. False: nothing
+ * more to do for now. */
+bool e1000_tx_batch(struct e1000 *e, unsigned *packets);
 
 int e1000_rx_create(struct e1000_rx **out);
 void e1000_rx_destroy(struct e1000_rx *rx);

@@ -39,16 +39,24 @@ static void set_line(struct e1000 *e, bool level)
 	pci_set_intx(&e->pci, level);
 }
 
+/* Before that the line does not rise. */
+static uint64_t throttle_end_ns(const struct e1000 *e)
+{
+	uint64_t raised_ns = e->interrupt.raised_ns;
+
+	return raised_ns ? raised_ns + (uint64_t)e->reg[E1000_ITR / 4] * ITR_UNIT_NS : 0;
+}
+
 static void update(struct e1000 *e, uint64_t now)
 {
 	struct e1000_interrupt *in = &e->interrupt;
-	uint64_t pause_ns = (uint64_t)*e1000_reg(e, E1000_ITR) * ITR_UNIT_NS;
+	uint64_t end_ns = throttle_end_ns(e);
 
 	if (!(*e1000_reg(e, E1000_ICR) & *e1000_reg(e, E1000_IMS))) {
 		set_line(e, false);
-	} else if (!in->level && in->raised_ns && now < in->raised_ns + pause_ns) {
+	} else if (!in->level && now < end_ns) {
 		e->counters.interrupts_suppressed++;
-		wake_at(e, in->raised_ns + pause_ns, now);
+		wake_at(e, end_ns, now);
 	} else if (!in->level) {
 		in->raised_ns = now;
 		set_line(e, true);
@@ -83,13 +91,13 @@ void e1000_raise_delayed(struct e1000 *e)
 void e1000_raise_later(struct e1000 *e, uint32_t causes, uint64_t delay_ns)
 {
 	struct e1000_interrupt *in = &e->interrupt;
-	uint64_t now;
+	uint64_t now = delay_ns ? now_ns() : 0;
 
-	if (!delay_ns) {
+	/* no timer for what joins a line that is up, or that the throttle holds back for longer */
+	if (!delay_ns || in->level || now + delay_ns <= throttle_end_ns(e)) {
 		e1000_raise(e, causes);
 		return;
 	}
-	now = now_ns();
 	if (!in->delayed || in->delayed_due_ns > now + delay_ns)
 		in->delayed_due_ns = now + delay_ns;
 	in->delayed |= causes;

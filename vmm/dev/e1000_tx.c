@@ -99,6 +99,7 @@ static unsigned send_batch(struct e1000 *e)
 	struct tx_batch *batch = &e->tx->batch;
 	int sent;
 
+	e->tx->blocked = false;
 	if (!batch->frame_count)
 		return 0;
 	sent = net_send_batch(e->net, 0, batch->frame, batch->frame_count);
@@ -167,8 +168,8 @@ static void count_frames(struct e1000 *e, unsigned sent)
 	e->counters.tx_dropped += batch->dropped;
 }
 
-/* Moves TDH over all packets that are through, and remembers how far the next one is. */
-static void complete_batch(struct e1000 *e, const struct tx_ring *ring, unsigned sent)
+/* Moves TDH over all packets that are through, and remembers how far the next one is. How many. */
+static unsigned complete_batch(struct e1000 *e, const struct tx_ring *ring, unsigned sent)
 {
 	struct e1000_tx *tx = e->tx;
 	struct tx_batch *batch = &tx->batch;
@@ -193,9 +194,10 @@ static void complete_batch(struct e1000 *e, const struct tx_ring *ring, unsigned
 	report(e, ring, reports);
 	if (head == ring->tail)
 		e1000_raise(e, ICR_TXQE);
+	return n;
 }
 
-bool e1000_tx_batch(struct e1000 *e)
+bool e1000_tx_batch(struct e1000 *e, unsigned *packets)
 {
 	struct tx_ring ring;
 	unsigned sent;
@@ -212,7 +214,7 @@ bool e1000_tx_batch(struct e1000 *e)
 
 	pthread_mutex_lock(&e->pci.dev.lock);
 	count_frames(e, sent);
-	complete_batch(e, &ring, sent);
+	*packets += complete_batch(e, &ring, sent);
 	if (!e->tx->batch.entry_count && *e1000_reg(e, E1000_TDT) == ring.tail)
 		e->tx_asleep = true; /* half a packet */
 	more = !e->tx_asleep && !e->tx->blocked;

@@ -2,7 +2,7 @@
  *
  * See batching.h.
  */
-#include "virtio/batching.h"
+#include "loop/batching.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -9,8 +9,8 @@
  * SCHED_BATCH). Which one fits cannot be seen from outside, so it is tried now and then. Where
  * processors are idle both start at once, and this changes nothing.
  */
-#ifndef VITRINE_VIRTIO_BATCHING_H
-#define VITRINE_VIRTIO_BATCHING_H
+#ifndef VITRINE_LOOP_BATCHING_H
+#define VITRINE_LOOP_BATCHING_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -58,15 +58,12 @@ static void load(const struct fpu_state *state)
 	asm volatile("fxrstor64 %0" : : "m"(*state));
 }
 
-void fpu_load(const struct fpu_state *state)
+void fpu_load(struct fpu_state *state)
 {
-	struct fpu_state checked = *state;
-	uint32_t mxcsr;
+	uint32_t *mxcsr = (uint32_t *)(state->bytes + FXSAVE_MXCSR);
 
-	memcpy(&mxcsr, checked.bytes + FXSAVE_MXCSR, sizeof(mxcsr));
-	mxcsr &= MXCSR_KNOWN;
-	memcpy(checked.bytes + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
-	load(&checked);
+	*mxcsr &= MXCSR_KNOWN;
+	load(state);
 }
 
 void fpu_reset(void)
@@ -77,6 +74,7 @@ void fpu_reset(void)
 
 	memcpy(state.bytes, &fcw, sizeof(fcw));
 	memcpy(state.bytes + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+	xstate_reset();
 	load(&state);
 }
 

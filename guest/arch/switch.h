@@ -25,9 +25,9 @@ _Noreturn void switch_to_user(void);
 /* Where a task's frame of user mode lies: at the top of its stack, as the entry from there leaves it. */
 struct trap_frame *stack_frame(uint64_t stack);
 
-/* The FPU registers of the running task, which has user mode. Loading checks MXCSR's reserved bits. */
+/* The FPU registers of the running task, which has user mode. Loading clears MXCSR's reserved bits in state. */
 void fpu_save(struct fpu_state *state);
-void fpu_load(const struct fpu_state *state);
+void fpu_load(struct fpu_state *state);
 /* As after exec. */
 void fpu_reset(void);
 

@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "guest/arch/insn.h"
 #include "guest/arch/trap.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
@@ -306,6 +307,7 @@ int64_t sys_rt_sigreturn(void)
 		return 0;
 	}
 	signal_set_blocked(mask);
+	task_this()->signals.left_tsc = tsc_read();
 	return (int64_t)frame->rax;
 }
 

@@ -5,7 +5,6 @@
  */
 #include <stddef.h>
 
-#include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
 #include "guest/fs/files.h"
 #include "guest/lib/string.h"
@@ -81,7 +80,6 @@ static struct task *create_task(struct process *process, const struct clone *clo
 	if (!task)
 		return NULL;
 	memcpy(task->name, parent->name, sizeof(task->name));
-	fpu_save(&task->fpu);
 	task->space = process->space;
 	task->fs_base = clone->flags & CLONE_SETTLS ? clone->tls : parent->fs_base;
 	task->gs_base = parent->gs_base;

@@ -157,9 +157,13 @@ static void alarm_expired(struct timer *timer)
 {
 	struct process *process = container_of(timer, struct process, alarm);
 
-	signal_send_number(process, SIGALRM);
+	const uint64_t quiet_until = __atomic_load_n(&process->timers_quiet_until_ns,
+						     __ATOMIC_RELAXED);
+
+	if (!process->alarm_interval_ns || timer->at_ns >= quiet_until)
+		signal_send_number(process, SIGALRM);
 	if (process->alarm_interval_ns)
-		timer_repeat(timer, process->alarm_interval_ns);
+		timer_repeat(timer, process->alarm_interval_ns, quiet_until);
 }
 
 struct process *process_create(const struct process *parent, bool shares_actions)

@@ -114,6 +114,7 @@ struct process {
 
 	struct timer alarm; /* setitimer(ITIMER_REAL) */
 	uint64_t alarm_interval_ns;
+	uint64_t timers_quiet_until_ns; /* repeating ones send no signal: signal_deliver.c */
 	struct cpu_timer cpu_timers[CPU_TIMER_COUNT]; /* ITIMER_VIRTUAL and _PROF */
 	uint64_t cpu_limit_warned;		      /* s of CPU time at the last SIGXCPU */
 	struct list timers; /* POSIX timers, time/posix_timers.c; next NULL: none ever */

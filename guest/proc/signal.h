@@ -121,6 +121,7 @@ struct task_signals {
 	uint64_t stack_gva, stack_bytes; /* sigaltstack() */
 	uint32_t stack_flags;
 	uint64_t fault_vector, fault_error, fault_gva; /* of the last exception, for handlers */
+	uint64_t entered_tsc, left_tsc;		       /* the last handler */
 };
 
 /* Whether the running task should give up its wait. */

@@ -5,10 +5,12 @@
  */
 #include <stddef.h>
 
+#include "guest/arch/insn.h"
 #include "guest/arch/trap.h"
 #include "guest/proc/process.h"
 #include "guest/proc/signal_sets.h"
 #include "guest/sched/schedule.h"
+#include "guest/time/clock.h"
 
 #define SYSCALL_INSN_BYTES 2
 
@@ -99,6 +101,20 @@ static void restart_call(struct trap_frame *frame)
 	frame->rip -= SYSCALL_INSN_BYTES;
 }
 
+/* A machine may be so slow, or an interval so short, that by a handler's end its signal is there again, for
+ * ever. So who had less time for itself than the last handler took gets as much: for so long, and as long
+ * as this handler will take, its repeating timers count overruns instead of sending. */
+static void leave_some_time(void)
+{
+	struct task_signals *signals = &task_this()->signals;
+	const uint64_t now = tsc_read(), took = signals->left_tsc - signals->entered_tsc;
+
+	if (signals->left_tsc > signals->entered_tsc && now - signals->left_tsc < took)
+		__atomic_store_n(&process_this()->timers_quiet_until_ns,
+				 clock_ns() + clock_tsc_to_ns(2 * took), __ATOMIC_RELAXED);
+	signals->entered_tsc = now;
+}
+
 static void enter_handler(struct trap_frame *frame, const struct signal_action *action,
 			  const struct signal_info *info)
 {
@@ -107,6 +123,7 @@ static void enter_handler(struct trap_frame *frame, const struct signal_action *
 	signal_set blocked = signals->blocked | action->mask;
 
 	signals->restore_saved = false;
+	leave_some_time();
 	if (!signal_frame_push(frame, action, info, old)) {
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return;

@@ -2,7 +2,8 @@
  *
  * What a signal handler finds on the stack, and what comes back from there: Linux's rt_sigframe of x86-64.
  *
- *   rsp -> address of the restorer | struct user_context | siginfo_t | … | fxsave area, 64-byte-aligned
+ *   rsp -> address of the restorer | struct user_context | siginfo_t | … | fxsave area, 64-byte-aligned,
+ *          and behind it, where the kernel has to care for them (xstate.h), the other parts of an xsave area
  *
  * The frame is the program's to change, so what comes back is taken for what a program may set: general
  * registers, flags without privilege, an address to go on at that is the user's, an FPU state that loads.
@@ -10,6 +11,8 @@
 #include "guest/arch/segments.h"
 #include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
+#include "guest/arch/xstate.h"
+#include "guest/lib/string.h"
 #include "guest/mm/layout.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
@@ -50,6 +53,18 @@ struct signal_frame {
 _Static_assert(sizeof(struct user_registers) == 256 && sizeof(struct user_context) == 304 &&
 		       sizeof(struct signal_frame) == 440,
 	       "rt_sigframe");
+
+/* In what fxsave leaves to software: what is behind it. */
+struct fpu_software { /* struct _fpx_sw_bytes */
+	uint32_t magic, all_bytes;
+	uint64_t components;
+	uint32_t state_bytes, padding[7];
+};
+#define FPU_SOFTWARE \
+	464 /* offset; what is before that from FPU_RESERVED on the processor may not write */
+#define FPU_RESERVED 416
+#define FPU_MAGIC 0x46505853
+_Static_assert(FPU_SOFTWARE + sizeof(struct fpu_software) == sizeof(struct fpu_state), "fpu");
 
 bool signal_is_on_stack(uint64_t rsp)
 {
@@ -142,25 +157,63 @@ static struct user_stack describe_stack(uint64_t rsp)
 	return stack;
 }
 
+static struct fpu_software *software(struct fpu_state *fpu)
+{
+	return (struct fpu_software *)(fpu->bytes + FPU_SOFTWARE);
+}
+
+/* Saves all vector registers below top_gva; returns where, or 0. */
+static uint64_t push_fpu(uint64_t top_gva)
+{
+	struct fpu_state fpu;
+	uint32_t more;
+	const void *xstate = xstate_of_running(&more);
+	const uint64_t at = (top_gva - sizeof(fpu) - more) & -(uint64_t)FPU_ALIGN;
+
+	fpu_save(&fpu);
+	memset(fpu.bytes + FPU_RESERVED, 0, sizeof(fpu) - FPU_RESERVED);
+	if (more)
+		*software(&fpu) = (struct fpu_software){.magic = FPU_MAGIC,
+							.all_bytes = sizeof(fpu) + more,
+							.components = *(const uint64_t *)xstate,
+							.state_bytes = sizeof(fpu) + more};
+	if (user_write(at, &fpu, sizeof(fpu)) ||
+	    (more && user_write(at + sizeof(fpu), xstate, more)))
+		return 0;
+	return at;
+}
+
+static bool pop_fpu(uint64_t at)
+{
+	struct fpu_state fpu;
+
+	if (user_read(&fpu, at, sizeof(fpu)))
+		return false;
+	if (software(&fpu)->magic != FPU_MAGIC)
+		xstate_reset();
+	else if (!xstate_read_user(at + sizeof(fpu),
+				   software(&fpu)->state_bytes - (uint32_t)sizeof(fpu)))
+		return false;
+	fpu_load(&fpu);
+	return true;
+}
+
 bool signal_frame_push(struct trap_frame *frame, const struct signal_action *action,
 		       const struct signal_info *info, signal_set mask)
 {
-	const uint64_t fpu_gva = (handler_stack(frame, action) - sizeof(struct fpu_state)) &
-				 -(uint64_t)FPU_ALIGN;
+	const uint64_t fpu_gva = push_fpu(handler_stack(frame, action));
 	/* rsp + 8 is a multiple of 16, as behind a call */
 	const uint64_t at = ((fpu_gva - sizeof(struct signal_frame)) & -16ull) - 8;
 	struct signal_frame on_stack = {.restorer_gva = action->restorer_gva,
 					.context = {.flags = CONTEXT_HAS_SS, .mask = mask},
 					.info = *info};
-	struct fpu_state fpu;
 
-	if (!(action->flags & SA_RESTORER))
+	if (!fpu_gva || !(action->flags & SA_RESTORER))
 		return false;
-	fpu_save(&fpu);
 	on_stack.context.stack = describe_stack(frame->rsp);
 	save_registers(&on_stack.context.registers, frame);
 	on_stack.context.registers.fpu_gva = fpu_gva;
-	if (user_write(fpu_gva, &fpu, sizeof(fpu)) || user_write(at, &on_stack, sizeof(on_stack)))
+	if (user_write(at, &on_stack, sizeof(on_stack)))
 		return false;
 	frame->rdi = (uint64_t)info->number;
 	frame->rsi = at + offsetof(struct signal_frame, info);
@@ -176,18 +229,14 @@ bool signal_frame_pop(struct trap_frame *frame, signal_set *mask)
 {
 	struct task_signals *signals = &task_this()->signals;
 	struct user_context context;
-	struct fpu_state fpu;
 
 	/* ret took the restorer's address off */
 	if (user_read(&context, frame->rsp, sizeof(context)))
 		return false;
-	if (context.registers.fpu_gva) {
-		if (user_read(&fpu, context.registers.fpu_gva, sizeof(fpu)))
-			return false;
-		fpu_load(&fpu);
-	} else {
+	if (!context.registers.fpu_gva)
 		fpu_reset();
-	}
+	else if (!pop_fpu(context.registers.fpu_gva))
+		return false;
 	restore_registers(frame, &context.registers);
 	*mask = context.mask;
 	signals->stack_flags = context.stack.flags & SS_AUTODISARM;

@@ -240,6 +240,16 @@ static void inherit(struct task *task, const struct task *from)
 	task->sched.weight = priority_weight(&task->sched);
 }
 
+/* Its own are the running task's, of now. */
+static void copy_registers(struct task *task)
+{
+	const uint64_t flags = irq_save();
+
+	fpu_save(&task->fpu);
+	xstate_save(task);
+	irq_restore(flags);
+}
+
 struct task *task_create_user(struct process *process, const struct trap_frame *frame)
 {
 	struct task *task = create(process, "");
@@ -247,7 +257,7 @@ struct task *task_create_user(struct process *process, const struct trap_frame *
 	if (!task)
 		return NULL;
 	inherit(task, task_this());
-	fpu_save(&task->fpu); /* its own are the running task's, of now */
+	copy_registers(task);
 	task->frame = stack_frame(task->kernel_stack);
 	*task->frame = *frame;
 	switch_prepare(task, start_user);

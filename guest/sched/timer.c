@@ -126,11 +126,13 @@ bool timer_cancel(struct timer *timer)
 	return was_set;
 }
 
-uint64_t timer_repeat(struct timer *timer, uint64_t interval_ns)
+uint64_t timer_repeat(struct timer *timer, uint64_t interval_ns, uint64_t not_before_ns)
 {
-	const uint64_t soonest = clock_ns() + REPEAT_SOONEST_NS;
+	uint64_t soonest = clock_ns() + REPEAT_SOONEST_NS;
 	uint64_t next = timer->at_ns + interval_ns, missed = 0;
 
+	if (soonest < not_before_ns)
+		soonest = not_before_ns;
 	if (next < soonest) {
 		missed = (soonest - timer->at_ns) / interval_ns;
 		next = timer->at_ns + (missed + 1) * interval_ns;

@@ -34,8 +34,9 @@ void timer_set(struct timer *timer, uint64_t at_ns);
 bool timer_cancel(struct timer *timer);
 
 /* In expired(), for a timer with an interval: sets it to the next multiple that is in the future, not too
- * near, so that the shortest interval leaves time for the programs. How many multiples were left out. */
-uint64_t timer_repeat(struct timer *timer, uint64_t interval_ns);
+ * near, so that the shortest interval leaves time for the programs, and not before not_before_ns. How many
+ * multiples were left out. */
+uint64_t timer_repeat(struct timer *timer, uint64_t interval_ns, uint64_t not_before_ns);
 
 /* When it is due, in ns from now, at least 1; 0: it isn't set. */
 uint64_t timer_left(const struct timer *timer);

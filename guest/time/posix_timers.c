@@ -37,6 +37,7 @@ struct posix_timer {
 	struct user_sigevent event;
 	uint64_t interval_ns; /* changed only while the timer is stopped */
 	uint64_t overruns;
+	uint64_t skipped; /* of the next signal's overruns: the process was to be left alone */
 };
 
 static struct mutex lock = MUTEX_FREE(lock);
@@ -55,18 +56,31 @@ static int send(struct posix_timer *posix, const struct signal_info *info)
 			   : signal_send(posix->process, info);
 }
 
+/* Sets the timer again. How many times it expired besides this one; false: now it is to be left out. */
+static bool repeat(struct posix_timer *posix, uint64_t *missed)
+{
+	const uint64_t quiet_until = __atomic_load_n(&posix->process->timers_quiet_until_ns,
+						     __ATOMIC_RELAXED);
+	const bool is_quiet = posix->timer.at_ns < quiet_until;
+
+	*missed = posix->skipped + timer_repeat(&posix->timer, posix->interval_ns, quiet_until);
+	posix->skipped = is_quiet ? *missed + 1 : 0;
+	return !is_quiet;
+}
+
 /* Overruns are those since the signal was queued that the program takes, or has taken, last. */
 static void expired(struct timer *timer)
 {
 	struct posix_timer *posix = container_of(timer, struct posix_timer, timer);
-	const uint64_t missed = posix->interval_ns ? timer_repeat(timer, posix->interval_ns) : 0;
-	const struct signal_info info = {.number = posix->event.signal,
-					 .code = SI_TIMER,
-					 .timer_id = posix->id,
-					 .overrun = missed < INT32_MAX ? (int32_t)missed
-								       : INT32_MAX,
-					 .timer_value = posix->event.value};
+	struct signal_info info = {.number = posix->event.signal,
+				   .code = SI_TIMER,
+				   .timer_id = posix->id,
+				   .timer_value = posix->event.value};
+	uint64_t missed = 0;
 
+	if (posix->interval_ns && !repeat(posix, &missed))
+		return;
+	info.overrun = missed < INT32_MAX ? (int32_t)missed : INT32_MAX;
 	if (send(posix, &info) == -EEXIST)
 		posix->overruns += 1 + missed;
 	else
@@ -200,7 +214,7 @@ static int set(struct posix_timer *posix, bool absolute, const struct user_itime
 		return -EINVAL;
 	timer_cancel(&posix->timer);
 	posix->interval_ns = interval_ns;
-	posix->overruns = 0;
+	posix->overruns = posix->skipped = 0;
 	if (value_ns)
 		timer_set(&posix->timer, at_ns);
 	return 0;

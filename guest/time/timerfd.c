@@ -33,7 +33,7 @@ static void expired(struct timer *timer)
 	uint64_t times = 1;
 
 	if (timer_file->interval_ns)
-		times += timer_repeat(timer, timer_file->interval_ns);
+		times += timer_repeat(timer, timer_file->interval_ns, 0);
 	__atomic_fetch_add(&timer_file->times, times, __ATOMIC_RELEASE);
 	waitq_wake(&timer_file->readable);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Registers survive what happens to a process: system calls, signal handlers that use them all,
- * being preempted by others that do, and fork. General, x87, SSE registers and MXCSR.
+ * being preempted by others that do, and fork. General, x87, SSE registers and MXCSR; AVX where programs
+ * may use it.
  */
 #include <fenv.h>
 #include <math.h>
@@ -156,9 +157,76 @@ static void floating_point(void)
 	check("x87", good);
 }
 
+typedef uint64_t avx_state[4][4]; /* ymm0, 7, 8, 15 */
+
+/* Loads AVX registers, makes a system call, and stores them; returns what the call did. */
+__attribute__((target("avx"))) static long call_with_avx(const avx_state in, avx_state out,
+							 long number, long a, long b)
+{
+	long result;
+
+	asm volatile("vmovdqu 0(%[in]), %%ymm0\n vmovdqu 32(%[in]), %%ymm7\n"
+		     "vmovdqu 64(%[in]), %%ymm8\n vmovdqu 96(%[in]), %%ymm15\n"
+		     "syscall\n"
+		     "vmovdqu %%ymm0, 0(%[out])\n vmovdqu %%ymm7, 32(%[out])\n"
+		     "vmovdqu %%ymm8, 64(%[out])\n vmovdqu %%ymm15, 96(%[out])\n"
+		     "vzeroupper"
+		     : "=a"(result)
+		     : "a"(number), "D"(a), "S"(b), [in] "r"(in), [out] "r"(out)
+		     : "rcx", "r11", "memory", "xmm0", "xmm7", "xmm8", "xmm15");
+	return result;
+}
+
+static void avx_fill(avx_state state, uint64_t seed)
+{
+	for (int i = 0; i < 16; i++)
+		state[i / 4][i % 4] = seed + i;
+}
+
+__attribute__((target("avx"))) static void spoils_avx(int signal)
+{
+	(void)signal;
+	handled++;
+	asm volatile("vzeroall" : : : "memory");
+}
+
+static void avx_in_fork(void)
+{
+	avx_state in, out = {{0}};
+	int status;
+	long pid;
+
+	avx_fill(in, 3000);
+	pid = call_with_avx(in, out, SYS_fork, 0, 0);
+	if (pid == 0)
+		_exit(memcmp(in, out, sizeof in) != 0);
+	check("… and fork leaves them", pid > 0 && !memcmp(in, out, sizeof in));
+	check("… and copies them", waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void avx(void)
+{
+	avx_state in, out = {{0}};
+
+	if (!__builtin_cpu_supports("avx")) {
+		check_skip("AVX", "not on this machine");
+		return;
+	}
+	avx_fill(in, 1000);
+	call_with_avx(in, out, SYS_sched_yield, 0, 0);
+	check("AVX registers survive a system call", !memcmp(in, out, sizeof in));
+	signal(SIGUSR1, spoils_avx);
+	handled = 0;
+	avx_fill(in, 2000);
+	call_with_avx(in, out, SYS_kill, getpid(), SIGUSR1);
+	check("… and a handler", handled == 1 && !memcmp(in, out, sizeof in));
+	avx_in_fork();
+}
+
 int main(void)
 {
 	floating_point();
+	avx();
 	handlers();
 	preemption();
 	return check_end();

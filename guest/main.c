@@ -105,6 +105,7 @@ static void act(void)
 	block_init();
 	tty_take_console();
 	reclaim_start();
+	process_limit_threads(machine.ram_bytes);
 	process_start_init();
 }
 

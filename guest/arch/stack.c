@@ -8,6 +8,7 @@
 #include "guest/arch/spinlock.h"
 #include "guest/arch/tlb.h"
 #include "guest/mm/frame.h"
+#include "guest/mm/page.h"
 #include "guest/mm/paging.h"
 #include "guest/sched/task.h"
 
@@ -20,7 +21,6 @@ static unsigned kept_count;
 static uint32_t unmapped_slots; /* 1 + the first of a list through next_slot[]; 0: none */
 static uint16_t next_slot[STACKS_MAX];
 static uint32_t fresh_slots; /* from this one on, none was ever used */
-static uint64_t frame_count;
 
 static uint64_t slot_address(uint32_t slot)
 {
@@ -66,7 +66,7 @@ static void unmap(uint64_t stack, unsigned pages)
 	tlb_flush_kernel(stack, stack + (uint64_t)pages * PAGE_BYTES);
 	for (unsigned i = 0; i < pages; i++)
 		frame_free(gpa[i]);
-	__atomic_fetch_sub(&frame_count, pages, __ATOMIC_RELAXED);
+	page_count(kernel_stacks, -(uint64_t)pages);
 	give_slot(slot_of(stack));
 }
 
@@ -87,7 +87,7 @@ static uint64_t map(void)
 			unmap(stack, i);
 			return 0;
 		}
-		__atomic_fetch_add(&frame_count, 1, __ATOMIC_RELAXED);
+		page_count(kernel_stacks, 1);
 	}
 	return stack;
 }
@@ -128,5 +128,5 @@ void stack_adopt(struct task *task)
 
 uint64_t stack_frame_count(void)
 {
-	return __atomic_load_n(&frame_count, __ATOMIC_RELAXED);
+	return __atomic_load_n(&page_counters.kernel_stacks, __ATOMIC_RELAXED);
 }

@@ -6,71 +6,100 @@
 #include "guest/mm/oom.h"
 
 #include "guest/lib/print.h"
+#include "guest/lib/string.h"
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
+
+static uint32_t dying; /* spaces of victims that haven't given back all */
 
 static int64_t score(const struct process *process, uint64_t all_pages)
 {
 	const struct space *space = process->space;
 
-	if (!space || process->pid <= 1 || process->state == PROCESS_ZOMBIE ||
-	    process->state == PROCESS_DEAD || process->oom_adjust <= -1000)
+	if (!space || process->pid <= 1 || (process_init && space == process_init->space) ||
+	    process->state == PROCESS_ZOMBIE || process->state == PROCESS_DEAD ||
+	    process->oom_adjust <= -1000)
 		return 0;
 	return (int64_t)(space->resident + space->swapped + space->table_pages) +
 	       process->oom_adjust * (int64_t)all_pages / 1000;
 }
 
-/* The victim, referenced, and what it had; NULL: none. *pending: one was chosen before and hasn't ended
- * yet. */
-static struct process *choose(uint64_t all_pages, bool *pending, uint64_t *resident,
-			      uint64_t *swapped)
+/* With everybody who shares its memory, or none of that would come back. process_lock is held. */
+static void doom(const struct space *space)
 {
-	const uint64_t flags = spin_lock(&process_lock);
+	list_for_each(link, &process_all)
+	{
+		struct process *process = container_of(link, struct process, in_all);
+
+		if (process->space == space)
+			signal_send_number_locked(process, SIGKILL);
+	}
+}
+
+/* The one with the highest score, or NULL. process_lock is held. */
+static struct process *choose(uint64_t all_pages)
+{
 	struct process *victim = NULL;
 	int64_t most = 0;
 
-	*pending = false;
 	list_for_each(link, &process_all)
 	{
 		struct process *process = container_of(link, struct process, in_all);
 		const int64_t its = score(process, all_pages);
 
-		if (its > 0 && process->space->doomed)
-			*pending = true;
 		if (its > most) {
 			most = its;
 			victim = process;
 		}
 	}
-	if (*pending)
-		victim = NULL;
+	return victim;
+}
+
+/* Whom a space belongs to, for the log. */
+struct obituary {
+	int32_t pid, adjust;
+	char name[sizeof(((struct task *)0)->name)];
+	uint64_t resident_kib, swapped_kib;
+};
+
+static bool kill_one(uint64_t all_pages, struct obituary *obituary)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+	struct process *victim = choose(all_pages);
+
 	if (victim) {
-		victim->space->doomed = true;
-		*resident = victim->space->resident;
-		*swapped = victim->space->swapped;
-		process_get(victim);
+		struct space *space = victim->space;
+
+		*obituary = (struct obituary){victim->pid, victim->oom_adjust, "",
+					      space->resident * 4, space->swapped * 4};
+		if (victim->leader)
+			memcpy(obituary->name, victim->leader->name, sizeof(obituary->name));
+		if (!__atomic_exchange_n(&space->doomed, true, __ATOMIC_RELAXED))
+			__atomic_fetch_add(&dying, 1, __ATOMIC_RELAXED);
+		doom(space);
 	}
 	spin_unlock(&process_lock, flags);
 	return victim;
 }
 
+void oom_victim_gone(void)
+{
+	__atomic_fetch_sub(&dying, 1, __ATOMIC_RELAXED);
+}
+
 bool oom_kill(void)
 {
 	struct page_stats stats;
-	struct process *victim;
-	uint64_t resident = 0, swapped = 0; /* gcc does not see that they are set */
-	bool pending;
+	struct obituary dead;
 
+	if (__atomic_load_n(&dying, __ATOMIC_RELAXED))
+		return true;
 	page_stats_read(&stats);
-	victim = choose(stats.total, &pending, &resident, &swapped);
-	if (!victim)
-		return pending;
-	print("out of memory: killed process %d (%s): %lu KiB in memory, %lu KiB in swap, oom_score_adj %d\n",
-	      victim->pid, victim->leader ? victim->leader->name : "?", resident * 4, swapped * 4,
-	      victim->oom_adjust);
+	if (!kill_one(stats.total, &dead))
+		return false;
 	page_count(oom_kills, 1);
-	signal_send_number(victim, SIGKILL);
-	process_put(victim);
+	print("out of memory: killed process %d (%s): %lu KiB in memory, %lu KiB in swap, oom_score_adj %d\n",
+	      dead.pid, dead.name, dead.resident_kib, dead.swapped_kib, dead.adjust);
 	return true;
 }

@@ -234,7 +234,9 @@ bool reclaim_for(unsigned order, unsigned effort)
 		return effort < EFFORT_MAX;
 	if (effort < 4)
 		return true;
-	if (order > 3 || reclaim_may_use_reserve() || effort > EFFORT_MAX || !oom_kill())
+	if (order > 3 || reclaim_may_use_reserve() || effort > EFFORT_MAX)
+		return false;
+	if (page_free_count() < page_low_mark && !oom_kill()) /* some may just have come back */
 		return false;
 	timer_sleep_until(clock_ns() + OOM_WAIT_NS);
 	return true;

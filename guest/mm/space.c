@@ -11,6 +11,7 @@
 #include "guest/lib/errno.h"
 #include "guest/lib/string.h"
 #include "guest/mm/area.h"
+#include "guest/mm/oom.h"
 #include "guest/mm/slab.h"
 #include "guest/mm/space_pages.h"
 #include "guest/mm/swap.h"
@@ -95,6 +96,8 @@ void space_put(struct space *space)
 		file_put(space->executable);
 	tables_free(space);
 	page_put(page_of((uint64_t)space->pml4 - DIRECT_BASE));
+	if (space->doomed)
+		oom_victim_gone();
 	kfree(space);
 }
 

@@ -7,6 +7,7 @@
 #include "guest/arch/trap.h"
 #include "guest/board/machine.h"
 #include "guest/lib/print.h"
+#include "guest/lib/rate.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
 
@@ -14,6 +15,9 @@
 #define EXCEPTION_MF 16
 #define EXCEPTION_AC 17
 #define EXCEPTION_XM 19
+
+/* Programs that fail over and over must not hold everybody up, nor push all else out of the log. */
+static struct rate reports = {.burst = 10, .interval_ns = 5000000000ull, .what = "faults"};
 
 static void report_registers(const struct trap_frame *f)
 {
@@ -69,12 +73,19 @@ static void report(const struct trap_frame *frame, uint64_t address_gva, int err
 		report_registers(frame);
 }
 
+/* Of a victim the OOM killer has told already. */
+static bool is_known(int error)
+{
+	return error == -ENOMEM && task_this()->space->doomed;
+}
+
 static void send(const struct trap_frame *frame, int number, int code, uint64_t address_gva,
 		 int error)
 {
 	struct task_signals *signals = &task_this()->signals;
 
-	if (signal_is_fatal(number) && number != SIGTRAP)
+	if (signal_is_fatal(number) && number != SIGTRAP && !is_known(error) &&
+	    rate_allows(&reports))
 		report(frame, address_gva, error);
 	signals->fault_vector = frame->vector;
 	signals->fault_error = frame->error;

@@ -31,7 +31,6 @@ enum clone_flag {
 };
 #define CLONE_OF_THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND)
 #define CLONE_NAMESPACES (CLONE_NEWNS | 0x7e020000u)
-#define THREADS_MAX 6000 /* of all: below what there are stacks for */
 
 struct clone {
 	uint64_t flags, stack_gva, parent_tid_gva, child_tid_gva, tls;
@@ -64,7 +63,7 @@ static bool is_within_limits(const struct process *process)
 			mine += other->thread_count + !other->thread_count;
 	}
 	spin_unlock(&process_lock, flags);
-	return all < THREADS_MAX && (uid == 0 || mine < process->limits[RLIMIT_NPROC].soft);
+	return all < process_threads_max && (uid == 0 || mine < process->limits[RLIMIT_NPROC].soft);
 }
 
 static struct task *create_task(struct process *process, const struct clone *clone)

@@ -14,7 +14,7 @@
 #define STACK_LIMIT (8ull << 20)
 #define FILES_SOFT 1024
 #define FILES_HARD 1024
-#define THREADS_PER_USER 1024
+#define THREADS_MAX 6000 /* below what there are stacks for */
 #define SIGNALS_QUEUED 1024
 #define LOCKED_BYTES (8ull << 20)
 #define QUEUE_BYTES 819200
@@ -49,7 +49,6 @@ struct process kernel_process = {
 		   [RLIMIT_STACK] = {STACK_LIMIT, UNLIMITED},
 		   [RLIMIT_CORE] = {0, UNLIMITED},
 		   [RLIMIT_RSS] = {UNLIMITED, UNLIMITED},
-		   [RLIMIT_NPROC] = {THREADS_PER_USER, THREADS_PER_USER},
 		   [RLIMIT_NOFILE] = {FILES_SOFT, FILES_HARD},
 		   [RLIMIT_MEMLOCK] = {LOCKED_BYTES, LOCKED_BYTES},
 		   [RLIMIT_AS] = {UNLIMITED, UNLIMITED},
@@ -58,6 +57,17 @@ struct process kernel_process = {
 		   [RLIMIT_MSGQUEUE] = {QUEUE_BYTES, QUEUE_BYTES},
 		   [RLIMIT_RTTIME] = {UNLIMITED, UNLIMITED}},
 };
+
+uint64_t process_threads_max = THREADS_MAX;
+
+void process_limit_threads(uint64_t ram_bytes)
+{
+	const uint64_t fitting = ram_bytes / 8 / STACK_BYTES;
+
+	process_threads_max = fitting < THREADS_MAX ? fitting : THREADS_MAX;
+	kernel_process.limits[RLIMIT_NPROC] = (struct limit){process_threads_max / 2,
+							     process_threads_max / 2};
+}
 
 struct process *process_find(int32_t pid)
 {

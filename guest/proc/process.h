@@ -124,8 +124,13 @@ struct process {
 };
 
 extern struct spinlock process_lock;
-extern struct list process_all;	      /* by in_all */
-extern struct process *process_init;  /* number 1, to whom orphans go; NULL before it starts */
+extern struct list process_all;	     /* by in_all */
+extern struct process *process_init; /* number 1, to whom orphans go; NULL before it starts */
+
+/* All threads that there may be: their stacks take an eighth of RAM at most. One user's processes may have
+ * half of them (RLIMIT_NPROC), unless root says otherwise. */
+extern uint64_t process_threads_max;
+void process_limit_threads(uint64_t ram_bytes);
 extern struct process kernel_process; /* number 0: kernel threads */
 
 static inline struct process *process_this(void)

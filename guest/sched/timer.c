@@ -113,16 +113,29 @@ void timer_set(struct timer *timer, uint64_t at_ns)
 	spin_unlock(&base->lock, flags);
 }
 
+/* Whether it expires right now on another CPU: then waits until that is over. Interrupts off. */
+static bool wait_while_running(const struct timer_base *base, const struct timer *timer)
+{
+	if (base == &bases[cpu_this()->index] ||
+	    __atomic_load_n(&base->running, __ATOMIC_ACQUIRE) != timer)
+		return false;
+	while (__atomic_load_n(&base->running, __ATOMIC_ACQUIRE) == timer)
+		tlb_serve();
+	return true;
+}
+
 bool timer_cancel(struct timer *timer)
 {
 	const uint64_t flags = irq_save();
-	struct timer_base *base = lock_base_of(timer);
-	const bool was_set = take_out(base, timer);
-	const bool elsewhere = base != &bases[cpu_this()->index];
+	struct timer_base *base;
+	bool was_set = false;
 
-	spin_unlock(&base->lock, flags);
-	while (elsewhere && __atomic_load_n(&base->running, __ATOMIC_ACQUIRE) == timer)
-		tlb_serve();
+	do { /* what expires may set itself anew */
+		base = lock_base_of(timer);
+		was_set |= take_out(base, timer);
+		spin_release(&base->lock);
+	} while (wait_while_running(base, timer));
+	irq_restore(flags);
 	return was_set;
 }
 

@@ -403,12 +403,34 @@ static void test_choice_of_victim(void **state)
 	assert_ptr_equal(victim_of(process, 3), &process[1]);
 	assert_null(victim_of(process, 3)); /* one is on its way out */
 	space[1].doomed = false;
+	oom_victim_gone();
 	process[2].oom_adjust = 1000;
 	assert_ptr_equal(victim_of(process, 3), &process[2]);
 	space[2].doomed = false;
+	oom_victim_gone();
 	process[1].oom_adjust = process[2].oom_adjust = -1000;
 	assert_null(victim_of(process, 3)); /* init is never chosen */
 	assert_false(oom_kill());
+	list_init(&process_all);
+}
+
+static void test_sharers_of_a_victim(void **state)
+{
+	struct space space[2] = {{.resident = 5000}, {.resident = 10}};
+	struct process process[3] = {{.pid = 1, .space = &space[1]},
+				     {.pid = 2, .space = &space[0]},
+				     {.pid = 3, .space = &space[0]}};
+	const unsigned before = host_signals_sent;
+
+	(void)state;
+	process_init = &process[0];
+	assert_ptr_equal(victim_of(process, 3), &process[1]);
+	assert_int_equal(host_signals_sent, before + 2); /* both of those that have it */
+	oom_victim_gone();
+	space[0].doomed = false;
+	process[1].space = process[2].space = &space[1];
+	assert_null(victim_of(process, 3)); /* init's memory is theirs */
+	process_init = NULL;
 	list_init(&process_all);
 }
 
@@ -439,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_swap_off_reads_back),
 		cmocka_unit_test(test_locked_memory_stays),
 		cmocka_unit_test(test_choice_of_victim),
+		cmocka_unit_test(test_sharers_of_a_victim),
 		cmocka_unit_test(test_doomed_spaces_get_nothing),
 	};
 

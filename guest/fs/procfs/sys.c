@@ -60,6 +60,13 @@ static int show_pid_max(const struct proc_subject *subject, struct text *text)
 	return text->error;
 }
 
+static int show_threads_max(const struct proc_subject *subject, struct text *text)
+{
+	(void)subject;
+	text_print(text, "%lu\n", process_threads_max);
+	return text->error;
+}
+
 /* RFC 9562 version 4. */
 static void print_uuid(struct text *text, const uint8_t bytes[UUID_BYTES])
 {
@@ -130,6 +137,7 @@ static const struct proc_entry kernel_table[] = {
 	{.name = "ostype", .permissions = 0444, .show = show_ostype},
 	{.name = "pid_max", .permissions = 0444, .show = show_pid_max},
 	{.name = "random", .permissions = 0555, .children = random_table},
+	{.name = "threads-max", .permissions = 0444, .show = show_threads_max},
 	{.name = "version", .permissions = 0444, .show = show_version},
 	{0},
 };

@@ -50,7 +50,7 @@ struct trap_frame *stack_frame(uint64_t stack)
 
 void fpu_save(struct fpu_state *state)
 {
-	asm volatile("fxsave64 %0" : "=m"(*state));
+	asm volatile("fxsave64 %0" : "+m"(*state)); /* + for what it leaves as it was */
 }
 
 static void load(const struct fpu_state *state)
@@ -127,6 +127,7 @@ void switch_to_user(void)
 {
 	const uint64_t stack = (uint64_t)stack_base_this();
 
-	cpu_set_kernel_stack(cpu_this(), stack_top(stack)); /* it may have begun as a kernel thread */
+	cpu_set_kernel_stack(cpu_this(),
+			     stack_top(stack)); /* it may have begun as a kernel thread */
 	trap_return_to(stack_frame(stack));
 }

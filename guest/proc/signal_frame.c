@@ -10,6 +10,7 @@
 #include "guest/arch/segments.h"
 #include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
+#include "guest/lib/string.h"
 #include "guest/mm/layout.h"
 #include "guest/mm/user.h"
 #include "guest/proc/process.h"
@@ -17,6 +18,8 @@
 
 #define RED_ZONE_BYTES 128 /* psABI 3.2.2 */
 #define FPU_ALIGN 64
+#define FXSAVE_WRITTEN \
+	416 /* what is behind, the processor leaves as it was (Intel SDM vol. 1 §10.5.1) */
 #define FLAGS_OF_USER 0x240dd5	     /* ID AC OF DF TF SF ZF AF PF CF */
 #define FLAGS_ALWAYS 0x202	     /* IF, and the bit that is always set */
 #define FLAGS_OFF_IN_HANDLER 0x10500 /* RF DF TF */
@@ -156,6 +159,7 @@ bool signal_frame_push(struct trap_frame *frame, const struct signal_action *act
 
 	if (!(action->flags & SA_RESTORER))
 		return false;
+	memset(fpu.bytes + FXSAVE_WRITTEN, 0, sizeof(fpu) - FXSAVE_WRITTEN);
 	fpu_save(&fpu);
 	on_stack.context.stack = describe_stack(frame->rsp);
 	save_registers(&on_stack.context.registers, frame);

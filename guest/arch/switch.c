@@ -50,7 +50,7 @@ struct trap_frame *stack_frame(uint64_t stack)
 
 void fpu_save(struct fpu_state *state)
 {
-	asm volatile("fxsave64 %0" : "=m"(*state));
+	asm volatile("fxsave64 %0" : "+m"(*state)); /* + for what it leaves as it was */
 }
 
 static void load(const struct fpu_state *state)

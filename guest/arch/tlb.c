@@ -94,7 +94,8 @@ void tlb_flush_range(struct space *space, uint64_t start_gva, uint64_t end_gva)
 	irq_disable();
 	memory_fence(); /* the entries' change before who uses them is read; pairs with space_switch() */
 	mask = __atomic_load_n(&space->running_on, __ATOMIC_RELAXED);
-	flush(mask, start_gva, end_gva);
+	if (mask)
+		flush(mask, start_gva, end_gva);
 	if (irq & RFLAGS_IF)
 		irq_enable();
 }

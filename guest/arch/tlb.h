@@ -12,8 +12,8 @@ struct space;
 /* At boot. */
 void tlb_init(void);
 
-/* [start, end) of a user space, on this CPU and on every other one of space->running_on; many pages: all of
- * it. Returns when all have done so. Interrupts and spinlocks don't matter. */
+/* [start, end) of a user space, on every CPU of space->running_on (no other one knows anything of it); many
+ * pages: all of it. Returns when all have done so. Interrupts and spinlocks don't matter. */
 void tlb_flush_range(struct space *space, uint64_t start_gva, uint64_t end_gva);
 
 /* Part of the kernel's half, everywhere. */

@@ -232,8 +232,8 @@ static int set_locked(struct vm_area *area, unsigned lock)
 {
 	struct space *space = area->space;
 	const uint64_t pages = (area->end_gva - area->start_gva) / PAGE_BYTES;
-	struct mark mark = {{mark_entry}, lock ? PTE_LOCKED_MEMORY : 0};
-	uint64_t flags;
+	struct mark mark = {.visitor.visit = mark_entry, .set = lock ? PTE_LOCKED_MEMORY : 0};
+	uint64_t gva = area->start_gva;
 
 	if (!!(area->flags & MAP_LOCKED) == !!lock)
 		return 0;
@@ -241,9 +241,12 @@ static int set_locked(struct vm_area *area, unsigned lock)
 		return -ENOMEM;
 	area->flags ^= MAP_LOCKED;
 	space->locked_pages += lock ? pages : -pages;
-	flags = spin_lock(&space->tables);
-	tables_walk(space, area->start_gva, area->end_gva, &mark.visitor);
-	spin_unlock(&space->tables, flags);
+	while (gva < area->end_gva) {
+		const uint64_t flags = spin_lock(&space->tables);
+
+		gva = tables_walk(space, gva, area->end_gva, &mark.visitor);
+		spin_unlock(&space->tables, flags);
+	}
 	return lock & MCL_ONFAULT ? 0 : space_populate(space, area->start_gva, area->end_gva);
 }
 

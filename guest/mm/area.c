@@ -55,12 +55,26 @@ struct vm_area *area_copy(const struct vm_area *area, struct space *space)
 	return copy;
 }
 
+/* An area has become larger, or smaller. */
+static void count_pages(const struct vm_area *area, int64_t pages)
+{
+	area->space->mapped_pages += pages;
+	if (area->flags & MAP_LOCKED)
+		area->space->locked_pages += pages;
+}
+
+static int64_t pages_of(const struct vm_area *area)
+{
+	return (int64_t)((area->end_gva - area->start_gva) / PAGE_BYTES);
+}
+
 void area_insert(struct vm_area *area)
 {
 	struct space *space = area->space;
 
 	tree_insert(&space->areas, &area->by_address);
-	space->mapped_pages += (area->end_gva - area->start_gva) / PAGE_BYTES;
+	space->area_count++;
+	count_pages(area, pages_of(area));
 	if (area->cache) {
 		const uint64_t flags = spin_lock(&area->cache->lock);
 
@@ -76,9 +90,8 @@ void area_remove(struct vm_area *area, struct list *released)
 	if (space->last_area == area)
 		space->last_area = NULL;
 	tree_remove(&space->areas, &area->by_address);
-	space->mapped_pages -= (area->end_gva - area->start_gva) / PAGE_BYTES;
-	if (area->flags & MAP_LOCKED)
-		space->locked_pages -= (area->end_gva - area->start_gva) / PAGE_BYTES;
+	space->area_count--;
+	count_pages(area, -pages_of(area));
 	if (area->cache) {
 		const uint64_t flags = spin_lock(&area->cache->lock);
 
@@ -109,8 +122,7 @@ void area_move_borders(struct vm_area *area, uint64_t start_gva, uint64_t end_gv
 	const uint64_t index = area->first_index + (start_gva - area->start_gva) / PAGE_BYTES;
 	const uint64_t flags = area->cache ? spin_lock(&area->cache->lock) : 0;
 
-	area->space->mapped_pages += (end_gva - start_gva) / PAGE_BYTES;
-	area->space->mapped_pages -= (area->end_gva - area->start_gva) / PAGE_BYTES;
+	count_pages(area, (int64_t)((end_gva - start_gva) / PAGE_BYTES) - pages_of(area));
 	area->first_index = area->cache ? index : 0;
 	area->start_gva = start_gva;
 	area->end_gva = end_gva;
@@ -120,7 +132,8 @@ void area_move_borders(struct vm_area *area, uint64_t start_gva, uint64_t end_gv
 
 int area_split(struct vm_area *area, uint64_t gva)
 {
-	struct vm_area *upper = area_copy(area, area->space);
+	struct vm_area *upper = area->space->area_count < AREAS_MAX ? area_copy(area, area->space)
+								    : NULL;
 
 	if (!upper)
 		return -ENOMEM;
@@ -149,8 +162,6 @@ void area_merge(struct space *space, uint64_t start_gva, uint64_t end_gva, struc
 			area = next;
 			continue;
 		}
-		if (next->flags & MAP_LOCKED)
-			space->locked_pages += (next->end_gva - next->start_gva) / PAGE_BYTES;
 		area_remove(next, released);
 		area_move_borders(area, area->start_gva, next->end_gva);
 	}
@@ -197,20 +208,28 @@ uint64_t area_find_gap(struct space *space, uint64_t wish_gva, uint64_t bytes)
 	return gva ? gva : gap_below(space, USER_END, bytes);
 }
 
-int area_cut(struct space *space, uint64_t start_gva, uint64_t end_gva, struct list *released)
+/* Makes gva a border if it is inside of an area. 0 or -ENOMEM. */
+static int cut_at(struct space *space, uint64_t gva)
+{
+	struct vm_area *area = area_find(space, gva);
+
+	return area && area->start_gva < gva ? area_split(area, gva) : 0;
+}
+
+int area_cut(struct space *space, uint64_t start_gva, uint64_t end_gva)
+{
+	const int error = cut_at(space, start_gva);
+
+	return error ? error : cut_at(space, end_gva);
+}
+
+void area_remove_all(struct space *space, uint64_t start_gva, uint64_t end_gva,
+		     struct list *released)
 {
 	struct vm_area *area = area_find(space, start_gva), *next;
 
-	if (area && area->start_gva < start_gva) {
-		if (area_split(area, start_gva))
-			return -ENOMEM;
-		area = area_next(area);
-	}
 	for (; area && area->start_gva < end_gva; area = next) {
-		if (area->end_gva > end_gva && area_split(area, end_gva))
-			return -ENOMEM;
 		next = area_next(area);
 		area_remove(area, released);
 	}
-	return 0;
 }

@@ -12,6 +12,8 @@
 #include "guest/mm/space.h"
 
 #define USER_LOWEST 0x10000
+#define AREAS_MAX \
+	65530 /* of a space: their memory is nobody's account, and some loops go over all */
 #define STACK_GUARD_BYTES 0x100000 /* below what grows down nothing may be closer */
 
 static inline struct vm_area *area_of(const struct tree_node *node)
@@ -67,7 +69,11 @@ void area_merge(struct space *space, uint64_t start_gva, uint64_t end_gva, struc
 /* Where bytes are free: at the wish if that is possible, else below mmap_base, else anywhere. 0: nowhere. */
 uint64_t area_find_gap(struct space *space, uint64_t wish_gva, uint64_t bytes);
 
-/* Makes [start, end) end and begin at borders of areas, and takes out those in it. The pages stay. */
-int area_cut(struct space *space, uint64_t start_gva, uint64_t end_gva, struct list *released);
+/* Makes [start, end) begin and end at borders of areas. 0 or -ENOMEM. */
+int area_cut(struct space *space, uint64_t start_gva, uint64_t end_gva);
+
+/* Takes out the areas of [start, end), after area_cut(). The pages stay. */
+void area_remove_all(struct space *space, uint64_t start_gva, uint64_t end_gva,
+		     struct list *released);
 
 #endif

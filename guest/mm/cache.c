@@ -72,15 +72,14 @@ static struct page *add_page(struct page_cache *cache, uint64_t index, struct pa
 		page->index = index;
 		page_get(page);
 		cache->page_count++;
+		page_count(cached, 1);
+		reclaim_add(
+			page); /* while nobody can truncate it, who would not find it in a list */
 		there = page;
 	}
 	spin_unlock(&cache->lock, flags);
-	if (there == page) {
-		page_count(cached, 1);
-		reclaim_add(page);
-	} else {
+	if (there != page)
 		page_put(page);
-	}
 	return there;
 }
 

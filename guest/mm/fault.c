@@ -51,6 +51,17 @@ static void count_resident(struct space *space, int64_t pages)
 		space->resident_peak = space->resident;
 }
 
+/* Counts an entry that is about to map a page of the area's file. false: it was truncated meanwhile. Who
+ * truncates changes page->cache first and looks at page->mapped then, so one of the two sees the other. */
+static bool count_mapped(struct page *page, const struct vm_area *area)
+{
+	__atomic_fetch_add(&page->mapped, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&page->cache, __ATOMIC_SEQ_CST) == area->cache)
+		return true;
+	__atomic_fetch_sub(&page->mapped, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
 /* Makes *page (whose reference it takes) what is at gva, if the entry is still as it was. Then *page becomes
  * what was there before, for the caller to put after a flush, or NULL. Whether it did, or -ENOMEM. */
 static int install(struct vm_area *area, uint64_t gva, uint64_t was, struct page **page,
@@ -63,14 +74,10 @@ static int install(struct vm_area *area, uint64_t gva, uint64_t was, struct page
 	int result = entry ? 0 : -ENOMEM;
 
 	if (entry && *entry == was) {
-		const bool file = !(old->flags & PAGE_ANONYMOUS);
-
-		if (file && old->cache != area->cache) { /* truncated meanwhile */
+		if (!(old->flags & PAGE_ANONYMOUS) && !count_mapped(old, area)) {
 			spin_unlock(&space->tables, flags);
 			return 0;
 		}
-		if (file)
-			__atomic_fetch_add(&old->mapped, 1, __ATOMIC_RELAXED);
 		*entry = page_gpa(old) | entry_bits;
 		if (was & PTE_PRESENT) {
 			old = pte_page(was);
@@ -204,9 +211,8 @@ static void map_around(struct vm_area *area, uint64_t gva)
 	flags = spin_lock(&space->tables);
 	entry = tables_make(space, start, 0);
 	for (unsigned i = 0; i < count; i++) {
-		if (!page[i] || !entry || entry[i] || page[i]->cache != area->cache)
+		if (!page[i] || !entry || entry[i] || !count_mapped(page[i], area))
 			continue;
-		__atomic_fetch_add(&page[i]->mapped, 1, __ATOMIC_RELAXED);
 		entry[i] = page_gpa(page[i]) | bits;
 		count_resident(space, 1);
 		page[i] = NULL;
@@ -304,15 +310,22 @@ static struct page *get_page(struct space *space, uint64_t gva, uint64_t was)
 static int fault_protected(struct vm_area *area, uint64_t gva, uint64_t was)
 {
 	const uint64_t write = area->protection & PROT_WRITE ? PTE_WRITE : 0;
-	struct page *page = get_page(area->space, gva, was);
+	struct page *page;
 	int error = 0;
 
+	if (was & PTE_LARGE) {
+		/* Nobody else has it: fork has split large pages. Nor may anybody refer to it, for reclaim
+		 * may split it at any time, and then each of its parts has one reference. */
+		permit_write(area->space, gva, was, write);
+		return 0;
+	}
+	page = get_page(area->space, gva, was);
 	if (!page)
 		return 0;
 	if (area_is_shared(area)) {
 		permit_write(area->space, gva, was, write);
 		cache_dirty(area->cache, page); /* after the program can write: see write-back */
-	} else if (was & PTE_LARGE || is_exclusive(page)) { /* fork has split large pages */
+	} else if (is_exclusive(page)) {
 		permit_write(area->space, gva, was, write);
 	} else {
 		error = copy_page(area, gva, was, page);

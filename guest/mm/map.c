@@ -29,15 +29,22 @@ bool space_range_is_valid(uint64_t gva, uint64_t bytes)
 static void prune(struct space *space, uint64_t start_gva, uint64_t end_gva)
 {
 	const struct vm_area *above = area_find(space, start_gva), *below;
+	const uint64_t mask = LARGE_PAGE_BYTES - 1;
+	uint64_t gva = start_gva & ~mask, end = (end_gva + mask) & ~mask;
 	struct list freed = LIST_EMPTY(freed), *link;
-	uint64_t flags;
 
 	below = above ? area_previous(above) : area_of(tree_last(&space->areas));
-	flags = spin_lock(&space->tables);
-	tables_prune(space, start_gva, end_gva, below ? below->end_gva : 0,
-		     above ? above->start_gva : USER_END, &freed);
-	spin_unlock(&space->tables, flags);
-	if (!list_is_empty(&freed) && space->running_on)
+	if (below && gva < below->end_gva)
+		gva += LARGE_PAGE_BYTES;
+	if (above && end > above->start_gva)
+		end -= LARGE_PAGE_BYTES;
+	while (gva < end) {
+		const uint64_t flags = spin_lock(&space->tables);
+
+		gva = tables_prune(space, gva, end, &freed);
+		spin_unlock(&space->tables, flags);
+	}
+	if (!list_is_empty(&freed))
 		tlb_flush_range(space, start_gva, end_gva);
 	while ((link = list_pop(&freed)))
 		page_put(container_of(link, struct page, lru));
@@ -51,12 +58,14 @@ int space_unmap_locked(struct space *space, uint64_t start_gva, uint64_t end_gva
 
 	if (!area || area->start_gva >= end_gva)
 		return 0;
-	error = area_cut(space, start_gva, end_gva, released);
+	error = area_cut(space, start_gva, end_gva);
 	if (!error)
 		error = space_zap(space, start_gva, end_gva);
-	if (!error)
-		prune(space, start_gva, end_gva);
-	return error;
+	if (error) /* the areas are there still: a page that no area tells of would never be given back */
+		return error;
+	area_remove_all(space, start_gva, end_gva, released);
+	prune(space, start_gva, end_gva);
+	return 0;
 }
 
 int space_unmap(struct space *space, uint64_t gva, uint64_t bytes)
@@ -157,18 +166,17 @@ static int64_t map_locked(struct vm_area *area, uint64_t wish_gva, uint64_t byte
 			  struct list *released)
 {
 	struct space *space = area->space;
-	const bool lock = area->flags & MAP_LOCKED;
-	const int64_t gva = choose(space, wish_gva, bytes, flags, released);
+	const int64_t gva = space->area_count < AREAS_MAX
+				    ? choose(space, wish_gva, bytes, flags, released)
+				    : -ENOMEM;
 
 	if (gva < 0)
 		return gva;
 	area->start_gva = gva;
 	area->end_gva = gva + bytes;
 	area_insert(area);
-	if (lock)
-		space->locked_pages += bytes / PAGE_BYTES;
 	area_merge(space, gva, gva + bytes, released);
-	if (lock || flags & MAP_POPULATE)
+	if (flags & (MAP_LOCKED | MAP_POPULATE))
 		space_populate(space, gva, gva + bytes);
 	return gva;
 }
@@ -258,17 +266,19 @@ static int protect_pages(struct space *space, uint64_t start_gva, uint64_t end_g
 {
 	struct protect protect = {
 		.visitor.visit = protect_entry, .space = space, .start = start_gva, .end = end_gva};
-	uint64_t flags, at = start_gva;
+	uint64_t at = start_gva;
 
 	*(protection & PROT_EXEC ? &protect.clear : &protect.set) |= PTE_NX;
 	*(protection ? &protect.set : &protect.clear) |= PTE_USER;
 	if (!(protection & PROT_WRITE))
 		protect.clear |= PTE_WRITE;
-	flags = spin_lock(&space->tables);
-	while (at < end_gva && !protect.no_memory)
+	while (at < end_gva && !protect.no_memory) {
+		const uint64_t flags = spin_lock(&space->tables);
+
 		at = tables_walk(space, at, end_gva, &protect.visitor);
-	spin_unlock(&space->tables, flags);
-	if (protect.flush && space->running_on)
+		spin_unlock(&space->tables, flags);
+	}
+	if (protect.flush)
 		tlb_flush_range(space, start_gva, end_gva);
 	return protect.no_memory ? -ENOMEM : 0;
 }

@@ -20,6 +20,7 @@
 #include "guest/time/clock.h"
 
 #define BATCH 32
+#define AGE_MAX 256
 #define OLD_NS 5000000000ull /* dirty for so long: written */
 #define EFFORT_MAX 200
 #define OOM_WAIT_NS 10000000ull
@@ -65,10 +66,11 @@ void reclaim_remove(struct page *page)
 	spin_unlock(&lru_lock, flags);
 }
 
-/* Pages at the end of the active list get their second chance in the other one. */
+/* Pages at the end of the active list get their second chance in the other one; not too many at once, with
+ * interrupts off. */
 static void age(void)
 {
-	while (active_count > inactive_count) {
+	for (unsigned i = 0; i < AGE_MAX && active_count > inactive_count; i++) {
 		struct page *page = container_of(active.previous, struct page, lru);
 
 		unlist_page(page);

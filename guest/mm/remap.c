@@ -31,8 +31,10 @@ static bool grow_heap(struct space *space, uint64_t start_gva, uint64_t end_gva)
 {
 	struct vm_area *area = area_find(space, start_gva - 1);
 
-	if (!is_free(space, start_gva, end_gva) ||
-	    !limit_permits_pages(space, (end_gva - start_gva) / PAGE_BYTES))
+	const uint64_t pages = (end_gva - start_gva) / PAGE_BYTES;
+
+	if (!is_free(space, start_gva, end_gva) || !limit_permits_pages(space, pages) ||
+	    (space->lock_future && !limit_permits_locked(space, pages)))
 		return false;
 	if (area && area->end_gva == start_gva && area->label == heap) {
 		area_move_borders(area, area->start_gva, end_gva);
@@ -49,10 +51,8 @@ static bool grow_heap(struct space *space, uint64_t start_gva, uint64_t end_gva)
 		list_init(&area->in_cache);
 		area_insert(area);
 	}
-	if (area->flags & MAP_LOCKED) {
-		space->locked_pages += (end_gva - start_gva) / PAGE_BYTES;
+	if (area->flags & MAP_LOCKED)
 		space_populate(space, start_gva, end_gva);
-	}
 	return true;
 }
 
@@ -84,7 +84,7 @@ struct move {
 	struct tables_visitor visitor;
 	struct space *space;
 	uint64_t by; /* is added to addresses */
-	bool no_memory;
+	bool moved, no_memory;
 };
 
 static bool move_entry(struct tables_visitor *visitor, uint64_t gva, uint64_t *entry,
@@ -103,6 +103,7 @@ static bool move_entry(struct tables_visitor *visitor, uint64_t gva, uint64_t *e
 		return false;
 	*to = *entry;
 	*entry = 0;
+	move->moved = true;
 	return true;
 }
 
@@ -111,20 +112,23 @@ static int move_pages(struct vm_area *area, uint64_t from, uint64_t to, uint64_t
 {
 	struct space *space = area->space;
 	struct move move = {.visitor.visit = move_entry, .space = space, .by = to - from};
-	const uint64_t end = from + bytes, start = from;
+	const uint64_t end = from + bytes;
 
 	while (from < end && !move.no_memory) {
 		const uint64_t stop = end - from > LARGE_PAGE_BYTES ? from + LARGE_PAGE_BYTES : end;
 		const uint64_t outer = area->cache ? spin_lock(&area->cache->lock) : 0;
 		const uint64_t flags = spin_lock(&space->tables);
 
+		const uint64_t at = from;
+
 		from = tables_walk(space, from, stop, &move.visitor);
+		if (move.moved) /* before reclaim sees them at their new place, where alone it would flush */
+			tlb_flush_range(space, at, stop);
+		move.moved = false;
 		spin_unlock(&space->tables, flags);
 		if (area->cache)
 			spin_unlock(&area->cache->lock, outer);
 	}
-	if (space->running_on)
-		tlb_flush_range(space, start, end);
 	return move.no_memory ? -ENOMEM : 0;
 }
 
@@ -133,7 +137,7 @@ static int64_t move_area(struct vm_area *area, uint64_t gva, uint64_t old_bytes,
 			 uint64_t new_bytes, struct list *released)
 {
 	struct space *space = area->space;
-	struct vm_area *copy = area_copy(area, space);
+	struct vm_area *copy = space->area_count < AREAS_MAX ? area_copy(area, space) : NULL;
 	int error;
 
 	if (!copy)
@@ -142,8 +146,6 @@ static int64_t move_area(struct vm_area *area, uint64_t gva, uint64_t old_bytes,
 	copy->start_gva = new_gva;
 	copy->end_gva = new_gva + new_bytes;
 	area_insert(copy);
-	if (copy->flags & MAP_LOCKED)
-		space->locked_pages += new_bytes / PAGE_BYTES;
 	error = move_pages(area, gva, new_gva, old_bytes < new_bytes ? old_bytes : new_bytes);
 	if (error) /* what has moved is lost with the new place, as it would be for want of memory later */
 		space_unmap_locked(space, new_gva, new_gva + new_bytes, released);
@@ -181,8 +183,6 @@ static int64_t remap_locked(struct space *space, uint64_t gva, uint64_t old_byte
 	}
 	if (area->end_gva == gva + old_bytes && gva + new_bytes <= USER_END &&
 	    is_free(space, area->end_gva, gva + new_bytes)) {
-		if (area->flags & MAP_LOCKED)
-			space->locked_pages += (new_bytes - old_bytes) / PAGE_BYTES;
 		area_move_borders(area, area->start_gva, gva + new_bytes);
 		return (int64_t)gva;
 	}

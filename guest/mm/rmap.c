@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Of each area that has the page in its range, the entry at that place either maps the page or something
- * else. Order of locks: cache->lock, then space->tables. Nothing is flushed under them: another CPU might
- * be waiting for one of them, deaf to requests.
+ * else. Order of locks: cache->lock, then space->tables. Flushes, which take long, come without them.
  */
 #include "guest/mm/rmap.h"
 

@@ -47,6 +47,7 @@ int shmem_swap_in(struct page_cache *cache, uint64_t index)
 	uint64_t flags = spin_lock(&cache->lock), entry;
 	void *there = radix_find(&cache->pages, index), **slot;
 	struct page *page;
+	bool placed = false;
 	int error;
 
 	spin_unlock(&cache->lock, flags);
@@ -65,13 +66,13 @@ int shmem_swap_in(struct page_cache *cache, uint64_t index)
 		page->flags = PAGE_UPTODATE | PAGE_DIRTY;
 		page_get(page);
 		*slot = page;
+		page_count(cached, 1);
+		reclaim_add(page); /* as in cache.c: before anybody can truncate it */
+		placed = true;
 	}
 	spin_unlock(&cache->lock, flags);
-	if (page->cache) {
-		page_count(cached, 1);
-		reclaim_add(page);
+	if (placed)
 		swap_entry_put(entry);
-	}
 	page_put(page);
 	return error;
 }

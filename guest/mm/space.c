@@ -162,7 +162,7 @@ int space_zap(struct space *space, uint64_t start_gva, uint64_t end_gva)
 		const uint64_t to = tables_walk(space, from, end_gva, &gather.visitor);
 
 		spin_unlock(&space->tables, flags);
-		if (gather.count && space->running_on)
+		if (gather.count)
 			tlb_flush_range(space, start_gva, to);
 		while (gather.count)
 			space_put_page(gather.page[--gather.count]);
@@ -219,11 +219,8 @@ static int fork_pages(struct space *parent, struct fork *fork, const struct vm_a
 		return 0;
 	while (gva < area->end_gva && !fork->no_memory) {
 		const uint64_t flags = spin_lock(&parent->tables);
-		uint64_t stop = (gva & ~(uint64_t)(GIB - 1)) + GIB;
 
-		if (stop > area->end_gva)
-			stop = area->end_gva;
-		gva = tables_walk(parent, gva, stop, &fork->visitor);
+		gva = tables_walk(parent, gva, area->end_gva, &fork->visitor);
 		spin_unlock(&parent->tables, flags);
 	}
 	return fork->no_memory ? -ENOMEM : 0;

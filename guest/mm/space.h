@@ -76,8 +76,9 @@ struct space {
 	struct list table_list;	   /* struct page of its tables, but for the PML4 */
 	struct vm_area *last_area; /* the one found last */
 	uint64_t locked_pages;	   /* of areas that are MAP_LOCKED */
-	bool lock_future;	   /* mlockall(MCL_FUTURE) */
-	bool doomed;		   /* the OOM killer chose it: faults fail at once */
+	uint32_t area_count;
+	bool lock_future; /* mlockall(MCL_FUTURE) */
+	bool doomed;	  /* the OOM killer chose it: faults fail at once */
 };
 
 /* An empty space with one reference; NULL: no memory. */

@@ -249,14 +249,27 @@ struct page *swap_read(uint64_t entry, int *error)
 	return NULL;
 }
 
+/* Whether it is to be written. With the lock held, so that swap_release() can't give its slot to another
+ * page in between. */
+static bool begin_write(struct page *page)
+{
+	const uint64_t flags = spin_lock(&swap.cache.lock);
+	const bool begin = page->flags & PAGE_SWAP && page->flags & PAGE_DIRTY;
+
+	if (begin) {
+		page_set(page, PAGE_WRITEBACK);
+		page_clear(page, PAGE_DIRTY);
+	}
+	spin_unlock(&swap.cache.lock, flags);
+	return begin;
+}
+
 int swap_write(struct page *page)
 {
 	int error = 0;
 
 	page_lock(page);
-	if (page->flags & PAGE_SWAP && page->flags & PAGE_DIRTY) {
-		page_set(page, PAGE_WRITEBACK);
-		page_clear(page, PAGE_DIRTY);
+	if (begin_write(page)) {
 		error = swap_transfer(swap_entry(page->index), page, true);
 		if (error)
 			page_set(page, PAGE_DIRTY);

@@ -8,28 +8,36 @@
 #include "guest/mm/swap.h"
 #include "guest/mm/tables.h"
 
+struct search {
+	struct tables_visitor visitor;
+	bool found;
+};
+
 static bool stop_at_swapped(struct tables_visitor *visitor, uint64_t gva, uint64_t *entry,
 			    unsigned level)
 {
-	(void)visitor, (void)gva, (void)level;
-	return *entry & PTE_PRESENT;
+	struct search *search = container_of(visitor, struct search, visitor);
+
+	(void)gva, (void)level;
+	search->found = !(*entry & PTE_PRESENT);
+	return !search->found;
 }
 
 static int read_back(struct space *space)
 {
-	struct tables_visitor visitor = {stop_at_swapped};
+	struct search search = {.visitor.visit = stop_at_swapped};
 	uint64_t gva = 0;
 	int error = 0;
 
 	mutex_lock(&space->lock);
-	while (!error && space->swapped) {
+	while (!error && gva < USER_END) {
 		const uint64_t flags = spin_lock(&space->tables);
 
-		gva = tables_walk(space, gva, USER_END, &visitor);
+		search.found = false;
+		gva = tables_walk(space, gva, USER_END, &search.visitor);
 		spin_unlock(&space->tables, flags);
-		if (gva >= USER_END)
-			break;
-		error = space_fault_locked(space, gva, SPACE_READ, true);
+		if (search.found)
+			error = space_fault_locked(space, gva, SPACE_READ, true);
 	}
 	mutex_unlock(&space->lock);
 	return error;

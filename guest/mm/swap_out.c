@@ -56,8 +56,6 @@ static unsigned write_and_free(struct hand *hand)
 {
 	unsigned freed = 0;
 
-	if (hand->count && hand->space->running_on)
-		tlb_flush_range(hand->space, hand->from, hand->to);
 	while (hand->count) {
 		struct page *page = hand->page[--hand->count];
 
@@ -77,6 +75,8 @@ static unsigned swap_out_of(struct space *space)
 	const uint64_t start = space->reclaim_at < USER_END ? space->reclaim_at : 0;
 
 	space->reclaim_at = tables_walk(space, start, USER_END, &hand.visitor);
+	if (hand.count) /* with the tables locked: a fault must not copy what another CPU still writes to */
+		tlb_flush_range(space, hand.from, hand.to);
 	spin_unlock(&space->tables, flags);
 	return write_and_free(&hand);
 }

@@ -8,6 +8,8 @@
 #include "guest/arch/tlb.h"
 #include "guest/lib/string.h"
 
+#define TABLES_AT_ONCE 12 /* > 3: a walk that goes on enters that many before it gets on */
+#define LOOKS_AT_ONCE 1024
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED_DIRTY)
 
 static unsigned slot(uint64_t gva, unsigned level)
@@ -80,7 +82,10 @@ static uint64_t walk(uint64_t *table, unsigned level, uint64_t start, uint64_t e
 			continue;
 		if (level && !(*entry & PTE_LARGE)) {
 			const uint64_t stop = next < end ? next : end;
-			const uint64_t at = walk(table_of(*entry), level - 1, gva, stop, visitor);
+			const uint64_t at = visitor->tables++ < TABLES_AT_ONCE
+						    ? walk(table_of(*entry), level - 1, gva, stop,
+							   visitor)
+						    : gva;
 
 			if (at < stop)
 				return at;
@@ -95,6 +100,7 @@ static uint64_t walk(uint64_t *table, unsigned level, uint64_t start, uint64_t e
 uint64_t tables_walk(struct space *space, uint64_t start_gva, uint64_t end_gva,
 		     struct tables_visitor *visitor)
 {
+	visitor->tables = 0;
 	return walk(space->pml4, 3, start_gva, end_gva, visitor);
 }
 
@@ -110,17 +116,11 @@ static void take_out(struct space *space, uint64_t *entry, struct list *freed)
 }
 
 /* Tables of levels 1 and 2 stay: one of them serves a GiB and more. */
-void tables_prune(struct space *space, uint64_t start_gva, uint64_t end_gva, uint64_t floor_gva,
-		  uint64_t ceiling_gva, struct list *freed)
+uint64_t tables_prune(struct space *space, uint64_t start_gva, uint64_t end_gva, struct list *freed)
 {
-	const uint64_t mask = LARGE_PAGE_BYTES - 1;
-	uint64_t gva = start_gva & ~mask, end = (end_gva + mask) & ~mask;
+	uint64_t gva = start_gva;
 
-	if (gva < floor_gva)
-		gva += LARGE_PAGE_BYTES;
-	if (end > ceiling_gva)
-		end -= LARGE_PAGE_BYTES;
-	while (gva < end) {
+	for (unsigned looks = 0; gva < end_gva && looks < LOOKS_AT_ONCE; looks++) {
 		uint64_t *at = &space->pml4[slot(gva, 3)];
 		unsigned level = 3;
 
@@ -130,6 +130,7 @@ void tables_prune(struct space *space, uint64_t start_gva, uint64_t end_gva, uin
 			take_out(space, at, freed);
 		gva = (gva & ~(span_of(level) - 1)) + span_of(level);
 	}
+	return gva;
 }
 
 void tables_free(struct space *space)

@@ -30,18 +30,21 @@ uint64_t *tables_find(const struct space *space, uint64_t gva, unsigned *level);
 uint64_t *tables_make(struct space *space, uint64_t gva, unsigned level);
 
 /* Calls visit for each entry of [start, end) that isn't 0, in order; false ends the walk, which returns
- * where; else end. */
+ * where. So does a walk through many tables, that interrupts may come: the caller unlocks, and goes on from
+ * there. Else it returns end. */
 struct tables_visitor {
 	bool (*visit)(struct tables_visitor *visitor, uint64_t gva, uint64_t *entry,
 		      unsigned level);
+	unsigned tables; /* for the walk: entered so far */
 };
 uint64_t tables_walk(struct space *space, uint64_t start_gva, uint64_t end_gva,
 		     struct tables_visitor *visitor);
 
-/* Takes tables of level 0 out that [start, end) has to do with, and that serve nothing outside of
- * [floor, ceiling); all their entries are 0. Their struct page join freed, to be put after a flush. */
-void tables_prune(struct space *space, uint64_t start_gva, uint64_t end_gva, uint64_t floor_gva,
-		  uint64_t ceiling_gva, struct list *freed);
+/* Takes tables of level 0 out that lie in [start, end), multiples of what one of them serves; all their
+ * entries are 0. Their struct page join freed, to be put after a flush. Returns where it stopped, as
+ * tables_walk() does. */
+uint64_t tables_prune(struct space *space, uint64_t start_gva, uint64_t end_gva,
+		      struct list *freed);
 
 /* Frees all, when no CPU uses the space. Pages are no concern of this. */
 void tables_free(struct space *space);

@@ -37,6 +37,8 @@ void cache_dirty(struct page_cache *cache, struct page *page)
 		list_dirty(cache);
 		write_back_wake();
 	}
+	if (__atomic_load_n(&page->cache, __ATOMIC_SEQ_CST) != cache)
+		cache_undirty(cache, page); /* truncated meanwhile: nobody will write it */
 }
 
 bool cache_undirty(struct page_cache *cache, struct page *page)

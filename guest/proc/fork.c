@@ -78,10 +78,9 @@ static struct task *create_task(struct process *process, const struct clone *clo
 	task = task_create_user(process, &frame);
 	if (!task)
 		return NULL;
-	memcpy(task->name, parent->name, sizeof(task->name));
 	task->space = process->space;
-	task->fs_base = clone->flags & CLONE_SETTLS ? clone->tls : parent->fs_base;
-	task->gs_base = parent->gs_base;
+	if (clone->flags & CLONE_SETTLS)
+		task->fs_base = clone->tls;
 	task->signals.blocked = parent->signals.blocked;
 	if (!(clone->flags & CLONE_VM) || (clone->flags & CLONE_VFORK)) {
 		task->signals.stack_gva = parent->signals.stack_gva;
@@ -174,7 +173,7 @@ static int64_t start_process(const struct clone *clone)
 	pid = task->tid;
 	tell_tid(task, clone);
 	process_get(child);
-	process_link(child, clone->flags & CLONE_PARENT ? parent->parent : parent, task);
+	process_link(child, parent, clone->flags & CLONE_PARENT, task);
 	task_start(task);
 	task_put(task);
 	if (clone->flags & CLONE_VFORK)
@@ -189,6 +188,8 @@ static int64_t clone_task(const struct clone *clone)
 
 	if (error)
 		return error;
+	if (clone->flags & CLONE_SETTLS && clone->tls >= USER_END)
+		return -EPERM; /* the processor refuses some of these, when they are loaded */
 	if (!is_within_limits(process_this()))
 		return -EAGAIN;
 	return clone->flags & CLONE_THREAD ? start_thread(clone) : start_process(clone);

@@ -208,8 +208,9 @@ struct process *process_create(const struct process *parent, bool shares_actions
 	return process;
 }
 
-/* Group, session and terminal are read here, so that no setpgid() and no hang-up comes in between. */
-void process_link(struct process *process, struct process *parent, struct task *leader)
+/* Group, session, terminal and grandparent are read here, so that no setpgid(), hang-up or exit comes in
+ * between. */
+void process_link(struct process *process, struct process *parent, bool beside, struct task *leader)
 {
 	const uint64_t flags = spin_lock(&process_lock);
 
@@ -218,8 +219,8 @@ void process_link(struct process *process, struct process *parent, struct task *
 	process->group = parent->group;
 	process->session = parent->session;
 	process->tty = parent->tty;
-	process->parent = parent;
-	list_add_last(&parent->children, &process->sibling);
+	process->parent = beside ? parent->parent : parent;
+	list_add_last(&process->parent->children, &process->sibling);
 	list_add_last(&process_all, &process->in_all);
 	spin_unlock(&process_lock, flags);
 }

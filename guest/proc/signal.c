@@ -175,8 +175,8 @@ int signal_send_locked(struct process *process, struct task *task, const struct 
 	int error;
 
 	if (process->state >= PROCESS_ZOMBIE || process == &kernel_process ||
-	    is_protected(process, number))
-		return 0;
+	    is_protected(process, number) || (task && list_is_empty(&task->in_process)))
+		return 0; /* or the thread has ended: nobody would take it out of its queue any more */
 	if (number == SIGKILL) {
 		prepare_job_control(process, number);
 		process_begin_exit(process, SIGKILL);
@@ -259,6 +259,14 @@ bool signal_is_fatal(int number)
 
 	return handler == SIG_DFL || handler == SIG_IGN ||
 	       (task->signals.blocked & SIGNAL_BIT(number));
+}
+
+void signal_set_default(int number)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+
+	process_this()->actions[number - 1].handler_gva = SIG_DFL;
+	spin_unlock(&process_lock, flags);
 }
 
 void signal_force(int number, int code, uint64_t address_gva)

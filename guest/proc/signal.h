@@ -136,6 +136,9 @@ int signal_send_number(struct process *process, int number);
 /* To all of a process group. -ESRCH: it is empty. */
 int signal_send_group(int32_t group, const struct signal_info *info);
 
+/* Takes the handler of the running process away. */
+void signal_set_default(int number);
+
 /* For a fault of the running task: can't be ignored or blocked. */
 void signal_force(int number, int code, uint64_t address_gva);
 

@@ -125,6 +125,9 @@ static void enter_handler(struct trap_frame *frame, const struct signal_action *
 	signals->restore_saved = false;
 	leave_some_time();
 	if (!signal_frame_push(frame, action, info, old)) {
+		if (info->number ==
+		    SIGSEGV) /* its own handler has no stack: it would be tried for ever */
+			signal_set_default(SIGSEGV);
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return;
 	}

@@ -113,28 +113,27 @@ void timer_set(struct timer *timer, uint64_t at_ns)
 	spin_unlock(&base->lock, flags);
 }
 
-/* Whether it expires right now on another CPU: then waits until that is over. Interrupts off. */
-static bool wait_while_running(const struct timer_base *base, const struct timer *timer)
+static bool is_running(struct timer_base *base, const struct timer *timer)
 {
-	if (base == &bases[cpu_this()->index] ||
-	    __atomic_load_n(&base->running, __ATOMIC_ACQUIRE) != timer)
-		return false;
-	while (__atomic_load_n(&base->running, __ATOMIC_ACQUIRE) == timer)
-		tlb_serve();
-	return true;
+	return __atomic_load_n(&base->running, __ATOMIC_ACQUIRE) == timer;
 }
 
 bool timer_cancel(struct timer *timer)
 {
 	const uint64_t flags = irq_save();
-	struct timer_base *base;
-	bool was_set = false;
+	const uint32_t here = cpu_this()->index + 1;
+	bool was_set = false, waited;
 
-	do { /* what expires may set itself anew */
-		base = lock_base_of(timer);
+	do { /* expired() may have set it again, and somebody else may have done so on a third CPU */
+		struct timer_base *base = lock_base_of(timer);
+		const uint32_t ran_on = timer->ran_on;
+
 		was_set |= take_out(base, timer);
 		spin_release(&base->lock);
-	} while (wait_while_running(base, timer));
+		waited = ran_on && ran_on != here && is_running(&bases[ran_on - 1], timer);
+		while (waited && is_running(&bases[ran_on - 1], timer))
+			tlb_serve();
+	} while (waited);
 	irq_restore(flags);
 	return was_set;
 }
@@ -172,6 +171,7 @@ static void run_expired(struct timer_base *base, uint64_t now)
 		if (timer->at_ns > now)
 			return;
 		take_out(base, timer);
+		timer->ran_on = cpu_this()->index + 1;
 		base->running = timer;
 		spin_release(&base->lock);
 		timer->expired(timer); /* which may free it */

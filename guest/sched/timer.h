@@ -18,6 +18,7 @@ struct timer {
 	void (*expired)(struct timer *timer); /* interrupts off; may set it again */
 	struct tree_node node;
 	uint32_t cpu;
+	uint32_t ran_on; /* CPU of the last expired(), + 1; 0: never */
 	bool set;
 };
 

@@ -22,8 +22,15 @@ static unsigned expired_count, ticks;
 static uint64_t last_at, lapic_in_ns;
 static void (*interrupt)(unsigned vector);
 
+static struct timer *rearmed; /* by its expired() on CPU 1, while CPU 0 waits for that to end */
+
 void tlb_serve(void)
 {
+	if (!rearmed)
+		return;
+	timer_set(rearmed, 1);
+	rearmed = NULL;
+	bases[1].running = NULL;
 }
 
 void trap_set_handler(unsigned vector, void (*function)(unsigned vector))
@@ -220,6 +227,24 @@ static void test_left(void **state)
 	timer_cancel(&timers[1]);
 }
 
+static void does_nothing(struct timer *timer)
+{
+	(void)timer;
+}
+
+/* Whoever cancels a timer may free it then. */
+static void test_cancel_while_it_repeats(void **state)
+{
+	(void)state;
+	timer_init(&timers[0], does_nothing);
+	timers[0].ran_on = 2;
+	bases[1].running = rearmed = &timers[0];
+	assert_true(timer_cancel(&timers[0]));
+	assert_null(rearmed);
+	assert_false(timers[0].set);
+	assert_null(bases[0].tree.first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +253,7 @@ int main(void)
 		cmocka_unit_test_setup(test_preempt, setup),
 		cmocka_unit_test_setup(test_short_interval, setup),
 		cmocka_unit_test_setup(test_left, setup),
+		cmocka_unit_test_setup(test_cancel_while_it_repeats, setup),
 	};
 
 	return cmocka_run_group_tests_name("timer", tests, NULL, NULL);

@@ -145,6 +145,11 @@ static void thread_pointer(void)
 		      need(pid > 0 && waitpid(pid, &status, 0) == pid);
 		      WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	      }));
+	/* Not canonical: no processor takes it. */
+	check_fails("CLONE_SETTLS: no address of a program",
+		    clone(reads_fs, stack + STACK, CLONE_VM | CLONE_SETTLS | SIGCHLD, NULL, NULL,
+			  (void *)0x800000000000, NULL),
+		    EPERM);
 	check("ARCH_GET_FS", !syscall(SYS_arch_prctl, 0x1003, &base) && base);
 	check_fails("arch_prctl: unknown", syscall(SYS_arch_prctl, 0x9999, &base), EINVAL);
 	check_fails("ARCH_SET_FS: a kernel address",

@@ -251,8 +251,24 @@ static void ways_out(void)
 	close(fds[1]);
 }
 
+static void without_stack(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		set(SIGSEGV, counts, 0);
+		asm volatile("xor %%esp, %%esp; push %%rax" : : : "memory");
+		_exit(0);
+	}
+	need(pid > 0 && waitpid(pid, &status, 0) == pid);
+	check("a handler for SIGSEGV without a stack: the end",
+	      WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
 int main(void)
 {
+	without_stack();
 	handlers();
 	information();
 	masks();

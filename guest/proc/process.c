@@ -195,7 +195,8 @@ struct process *process_create(const struct process *parent, bool shares_actions
 }
 
 /* Group, session and terminal are read here, so that no setpgid() and no hang-up comes in between. */
-void process_link(struct process *process, struct process *parent, struct task *leader)
+void process_link(struct process *process, struct process *parent, bool as_sibling,
+		  struct task *leader)
 {
 	const uint64_t flags = spin_lock(&process_lock);
 
@@ -204,6 +205,10 @@ void process_link(struct process *process, struct process *parent, struct task *
 	process->group = parent->group;
 	process->session = parent->session;
 	process->tty = parent->tty;
+	if (as_sibling) { /* and the end of one is told as that of the other */
+		process->exit_signal = parent->exit_signal;
+		parent = parent->parent;
+	}
 	process->parent = parent;
 	list_add_last(&parent->children, &process->sibling);
 	list_add_last(&process_all, &process->in_all);

@@ -145,11 +145,12 @@ bool process_id_is_used(int32_t id);
 
 /* A copy of what parent passes on by fork(), in no tree, without threads, memory and files, with one
  * reference; NULL: no memory. shares_actions: of its signals it has not a copy, but the same.
- * process_link() gives it its number and its place below parent. */
+ * process_link() gives it its number and its place below parent, or beside it. */
 struct process *process_create(const struct process *parent, bool shares_actions);
 /* Makes the running process's actions its own. 0 or -ENOMEM. */
 int process_unshare_actions(void);
-void process_link(struct process *process, struct process *parent, struct task *leader);
+void process_link(struct process *process, struct process *parent, bool as_sibling,
+		  struct task *leader);
 /* Takes a zombie out of the tree, with process_lock held; then process_put(), without. */
 void process_unlink(struct process *process);
 

@@ -175,8 +175,8 @@ int signal_send_locked(struct process *process, struct task *task, const struct 
 	int error;
 
 	if (process->state >= PROCESS_ZOMBIE || process == &kernel_process ||
-	    is_protected(process, number))
-		return 0;
+	    is_protected(process, number) || (task && list_is_empty(&task->in_process)))
+		return 0; /* it would reach nobody */
 	if (number == SIGKILL) {
 		prepare_job_control(process, number);
 		process_begin_exit(process, SIGKILL);

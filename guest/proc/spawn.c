@@ -48,7 +48,7 @@ struct process *spawn(const char *name, void (*function)(void *argument), void *
 	task->frame = stack_frame(task->kernel_stack);
 	*task->frame = (struct trap_frame){.error = NO_RESTART};
 	process->vfork_done = true;
-	process_link(process, &kernel_process, task);
+	process_link(process, &kernel_process, false, task);
 	task_put(task); /* process->leader has another */
 	return process;
 }

@@ -152,7 +152,7 @@ bool signal_frame_push(struct trap_frame *frame, const struct signal_action *act
 	struct signal_frame on_stack = {.restorer_gva = action->restorer_gva,
 					.context = {.flags = CONTEXT_HAS_SS, .mask = mask},
 					.info = *info};
-	struct fpu_state fpu;
+	struct fpu_state fpu = {0}; /* fxsave leaves some bytes as they are */
 
 	if (!(action->flags & SA_RESTORER))
 		return false;

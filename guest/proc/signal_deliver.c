@@ -107,6 +107,7 @@ static void enter_handler(struct trap_frame *frame, const struct signal_action *
 	signal_set blocked = signals->blocked | action->mask;
 
 	signals->restore_saved = false;
+	task_this()->sleep_until_ns = 0;
 	if (!signal_frame_push(frame, action, info, old)) {
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return;

@@ -112,6 +112,8 @@ static int rename_locked(struct dentry *child, struct dentry *victim, const stru
 	error = change_may_remove(from->dentry->inode, child);
 	if (!error && victim->inode)
 		error = change_may_remove(to->dentry->inode, victim);
+	if (!error && from->dentry != to->dentry && is_directory(child)) /* its ".." changes */
+		error = inode_permission(child->inode, PERMIT_WRITE);
 	if (!error && (flags & RENAME_EXCHANGE)) {
 		error = exchange(child, victim, from, to, old, new_last);
 		if (!error)

@@ -139,7 +139,7 @@ static int lock_both(const struct path *from, const struct path *to)
 	const struct path *first = from, *second = to;
 	int error;
 
-	if (from->dentry == to->dentry)
+	if (from->dentry->inode == to->dentry->inode)
 		return change_begin(from);
 	if (dentry_is_below(from->dentry, to->dentry))
 		first = to, second = from;
@@ -155,7 +155,7 @@ static int lock_both(const struct path *from, const struct path *to)
 static void unlock_both(const struct path *from, const struct path *to)
 {
 	change_end(from);
-	if (from->dentry != to->dentry)
+	if (from->dentry->inode != to->dentry->inode)
 		change_end(to);
 }
 

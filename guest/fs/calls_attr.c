@@ -88,12 +88,10 @@ int64_t sys_fchmod(int fd, uint32_t mode)
 static int check_new_owner(const struct inode *inode, uint32_t uid, uint32_t gid)
 {
 	const struct credentials *who = &process_this()->credentials;
-	bool in_group = gid == UINT32_MAX || gid == who->fsgid || gid == inode->gid;
+	const bool in_group = gid == UINT32_MAX || gid == inode->gid || fs_in_group(gid);
 
 	if (!who->fsuid)
 		return 0;
-	for (uint32_t i = 0; i < who->group_count && !in_group; i++)
-		in_group = who->groups[i] == gid;
 	return who->fsuid == inode->uid && in_group && (uid == UINT32_MAX || uid == inode->uid)
 		       ? 0
 		       : -EPERM;

@@ -218,7 +218,10 @@ int64_t sys_fsync(int fd)
 
 	if (!file)
 		return -EBADF;
-	if ((inode->mode & S_IFMT) == S_IFIFO || (inode->mode & S_IFMT) == S_IFSOCK)
+	if (file->flags & O_PATH)
+		error = -EBADF;
+	else if (!file->operations || (inode->mode & S_IFMT) == S_IFIFO ||
+		 (inode->mode & S_IFMT) == S_IFSOCK)
 		error = -EINVAL;
 	else if (file->operations->sync)
 		error = file->operations->sync(file);

@@ -130,13 +130,26 @@ static int64_t get_close_on_exec(int fd)
 	return set ? FD_CLOEXEC : 0;
 }
 
-static int64_t lock_by_fcntl(struct file *file, unsigned command, uint64_t request_gva)
+/* Who closed the descriptor meanwhile took locks away that weren't there yet. */
+static void forget_if_closed(struct file *file, int fd)
+{
+	struct file *now = fd_get(fd);
+
+	if (now != file)
+		lock_forget_owner(file, process_this()->files);
+	if (now)
+		file_put(now);
+}
+
+static int64_t lock_by_fcntl(struct file *file, int fd, unsigned command, uint64_t request_gva)
 {
 	struct lock_request request;
 	int error = user_read(&request, request_gva, sizeof(request));
 
 	if (!error)
 		error = lock_fcntl(file, command, &request);
+	if (!error && (command == F_SETLK || command == F_SETLKW))
+		forget_if_closed(file, fd);
 	if (!error && (command == F_GETLK || command == F_OFD_GETLK))
 		error = user_write(request_gva, &request, sizeof(request));
 	return error;
@@ -166,7 +179,7 @@ static int64_t control(struct file *file, int fd, unsigned command, uint64_t arg
 	case F_SETLKW:
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
-	case F_OFD_SETLKW: return lock_by_fcntl(file, command, argument);
+	case F_OFD_SETLKW: return lock_by_fcntl(file, fd, command, argument);
 	default: return -EINVAL;
 	}
 }

@@ -208,10 +208,9 @@ static int enter_backlog(struct socket *listener, struct socket *client, struct 
 		error = -ECONNREFUSED;
 	else if (listener->backlog_count >= listener->backlog_max)
 		error = -EAGAIN;
+	else if (!socket_join(client, server))
+		error = -EISCONN;
 	else {
-		server->name = listener->name;
-		server->owner = listener->owner;
-		socket_join(client, server);
 		list_add_last(&listener->backlog, &server->in_backlog);
 		listener->backlog_count++;
 	}
@@ -235,6 +234,8 @@ static int connect_stream(struct socket *client, struct socket *listener, bool w
 	server = socket_create(client->type);
 	if (!server)
 		return -ENOMEM;
+	server->name = listener->name;
+	server->owner = listener->owner;
 	while ((error = enter_backlog(listener, client, server)) == -EAGAIN && waits) {
 		error = wait_until(&listener->room,
 				   listener->dead ||

@@ -208,25 +208,20 @@ static int check_access(const struct target *target, uint32_t wanted)
 /* access() asks for the real user, so he walks the path as well. */
 int64_t sys_faccessat2(int fd, uint64_t path_gva, uint32_t wanted, uint32_t flags)
 {
-	struct credentials *who = &process_this()->credentials;
-	const uint32_t fsuid = who->fsuid, fsgid = who->fsgid;
 	struct target target;
 	int error;
 
 	if ((wanted & ~7u) ||
 	    (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	if (!(flags & AT_EACCESS)) {
-		who->fsuid = who->uid;
-		who->fsgid = who->gid;
-	}
+	if (!(flags & AT_EACCESS))
+		task_this()->fs_role = FS_ROLE_REAL;
 	error = target_find(fd, path_gva, flags, &target);
 	if (!error) {
 		error = check_access(&target, wanted);
 		target_put(&target);
 	}
-	who->fsuid = fsuid;
-	who->fsgid = fsgid;
+	task_this()->fs_role = FS_ROLE_OWN;
 	return error;
 }
 

@@ -192,6 +192,16 @@ struct dentry *dentry_find(struct dentry *parent, const char *name, size_t lengt
 	return found;
 }
 
+static bool is_ancestor(const struct dentry *dentry, const struct inode *inode)
+{
+	const uint64_t flags = spin_lock(&dentry_lock);
+
+	while (dentry->inode != inode && dentry != dentry->parent)
+		dentry = dentry->parent;
+	spin_unlock(&dentry_lock, flags);
+	return dentry->inode == inode;
+}
+
 /* Asks the file system. A pinned one doesn't remember names that don't exist. */
 static int lookup_in_file_system(struct dentry *parent, struct dentry *dentry)
 {
@@ -201,6 +211,11 @@ static int lookup_in_file_system(struct dentry *parent, struct dentry *dentry)
 
 	if (dir->operations->lookup)
 		error = dir->operations->lookup(dir, dentry->name, dentry->length, &inode);
+	if (!error &&
+	    is_ancestor(parent, inode)) { /* of a damaged disk: locks would be taken twice */
+		inode_put(inode);
+		error = -ELOOP;
+	}
 	if (!error) {
 		dentry_attach(dentry, inode);
 		return 0;

@@ -80,6 +80,7 @@ static int make_node(const char *name, uint32_t mode, uint64_t rdev, const char 
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	task_this()->fs_role = FS_ROLE_KERNEL; /* whoever made the device appear */
 	error = enter_directories(&at, &name);
 	if (!error) {
 		set_last(&last, name);
@@ -87,6 +88,7 @@ static int make_node(const char *name, uint32_t mode, uint64_t rdev, const char 
 		error = mode ? name_create(&at, &last, mode, rdev, NULL)
 			     : name_symlink(&at, &last, target);
 	}
+	task_this()->fs_role = FS_ROLE_OWN;
 	path_put(&at);
 	return error;
 }
@@ -131,10 +133,12 @@ void device_unregister(uint32_t type, unsigned major, unsigned minor, const char
 		*link = device->next;
 	spin_unlock(&lock, flags);
 	kfree(device);
+	task_this()->fs_role = FS_ROLE_KERNEL;
 	if (!enter_directories(&at, &name)) {
 		set_last(&last, name);
 		name_unlink(&at, &last);
 	}
+	task_this()->fs_role = FS_ROLE_OWN;
 	path_put(&at);
 }
 

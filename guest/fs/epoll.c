@@ -28,7 +28,8 @@ int64_t sys_epoll_pwait2(int epoll_fd, uint64_t events_gva, int max, uint64_t ti
 
 #define ITEMS_MAX 4096
 #define DEPTH_MAX 5
-#define BATCH 32 /* events reported at once */
+#define STEPS_MAX 1024 /* of looking how deep: there may be many ways down */
+#define BATCH 32       /* events reported at once */
 
 enum epoll_operation { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL, EPOLL_CTL_MOD };
 #define EPOLLEXCLUSIVE (1u << 28)
@@ -72,7 +73,7 @@ struct epoll_item {
 
 static struct mutex watch_lock = MUTEX_FREE(watch_lock);
 
-static void make_ready(struct epoll_item *item)
+static void enter_ready(struct epoll_item *item)
 {
 	struct epoll *epoll = item->epoll;
 	const uint64_t flags = spin_lock(&epoll->ready_lock);
@@ -80,7 +81,12 @@ static void make_ready(struct epoll_item *item)
 	if (list_is_empty(&item->in_ready))
 		list_add_last(&epoll->ready, &item->in_ready);
 	spin_unlock(&epoll->ready_lock, flags);
-	waitq_wake(&epoll->waiters);
+}
+
+static void make_ready(struct epoll_item *item)
+{
+	enter_ready(item);
+	waitq_wake(&item->epoll->waiters);
 }
 
 static void make_unready(struct epoll_item *item)
@@ -139,7 +145,8 @@ static void remove_item(struct epoll_item *item)
 
 void epoll_forget_file(struct file *file)
 {
-	if (list_is_empty(&file->watches))
+	/* Not whether there is one: another CPU may just be taking the last one out. */
+	if (!file->was_watched)
 		return;
 	mutex_lock(&watch_lock);
 	while (!list_is_empty(&file->watches)) {
@@ -180,7 +187,7 @@ static bool has_ready(struct epoll *epoll)
 		make_unready(item);
 		found = events_of(item, NULL);
 		if (found)
-			make_ready(item);
+			enter_ready(item); /* no news: who looks here needn't be woken */
 	}
 	mutex_unlock(&epoll->lock);
 	return found;
@@ -198,11 +205,12 @@ static const struct file_operations epoll_operations = {.poll = poll_epoll,
 							.release = release_epoll};
 
 /* How deep epolls below this one watch each other; more than the maximum if target is among them. */
-static unsigned depth_below(struct epoll *epoll, const struct epoll *target, unsigned depth)
+static unsigned depth_below(struct epoll *epoll, const struct epoll *target, unsigned depth,
+			    unsigned *steps)
 {
 	unsigned deepest = depth;
 
-	if (epoll == target || depth > DEPTH_MAX)
+	if (epoll == target || depth > DEPTH_MAX || ++*steps > STEPS_MAX)
 		return DEPTH_MAX + 1;
 	list_for_each(link, &epoll->items)
 	{
@@ -211,9 +219,11 @@ static unsigned depth_below(struct epoll *epoll, const struct epoll *target, uns
 
 		if (item->file->operations != &epoll_operations)
 			continue;
-		below = depth_below(item->file->private, target, depth + 1);
+		below = depth_below(item->file->private, target, depth + 1, steps);
 		if (below > deepest)
 			deepest = below;
+		if (deepest > DEPTH_MAX)
+			break;
 	}
 	return deepest;
 }
@@ -245,6 +255,7 @@ static int add_item(struct epoll *epoll, struct file *file, int fd, const struct
 	list_init(&item->in_again);
 	list_add_last(&epoll->items, &item->in_epoll);
 	list_add_last(&file->watches, &item->in_file);
+	file->was_watched = true;
 	epoll->item_count++;
 	if (events_of(item, &item->table))
 		make_ready(item);
@@ -285,6 +296,7 @@ static int control(struct epoll *epoll, int operation, struct file *file, int fd
 		   const struct epoll_event *event)
 {
 	const bool nests = file->operations == &epoll_operations;
+	unsigned steps = 0;
 	int error = 0;
 
 	if (!file->operations || !file->operations->poll)
@@ -292,7 +304,8 @@ static int control(struct epoll *epoll, int operation, struct file *file, int fd
 	if (nests && file->private == epoll)
 		return -EINVAL;
 	mutex_lock(&watch_lock);
-	if (nests && operation == EPOLL_CTL_ADD && depth_below(file->private, epoll, 1) > DEPTH_MAX)
+	if (nests && operation == EPOLL_CTL_ADD &&
+	    depth_below(file->private, epoll, 1, &steps) > DEPTH_MAX)
 		error = -ELOOP;
 	if (!error) {
 		mutex_lock(&epoll->lock);
@@ -303,7 +316,8 @@ static int control(struct epoll *epoll, int operation, struct file *file, int fd
 	return error;
 }
 
-/* Up to max events of items in the ready list. Those that report levels go to its end again. */
+/* Up to max events of items in the ready list. Those that report levels go to its end again. One that
+ * wakes meanwhile stands in the list once more: then all that is left has been looked at. */
 static int collect(struct epoll *epoll, struct epoll_event *to, int max)
 {
 	struct list again = LIST_EMPTY(again);
@@ -315,21 +329,22 @@ static int collect(struct epoll *epoll, struct epoll_event *to, int max)
 						       in_ready);
 		uint32_t events;
 
+		if (!list_is_empty(&item->in_again))
+			break;
 		make_unready(item); /* before the look: a wake-up after it is not lost */
 		events = events_of(item, NULL);
 		if (!events)
 			continue;
 		to[count++] = (struct epoll_event){events, item->event.data};
-		if (item->event.events & EPOLLONESHOT)
-			item->disabled = true;
-		else if (!(item->event.events & EPOLLET))
-			list_add_last(&again, &item->in_again);
+		list_add_last(&again, &item->in_again);
+		item->disabled = item->event.events & EPOLLONESHOT;
 	}
 	while (!list_is_empty(&again)) {
 		struct epoll_item *item = container_of(again.next, struct epoll_item, in_again);
 
 		list_remove(&item->in_again);
-		make_ready(item);
+		if (!(item->event.events & (EPOLLONESHOT | EPOLLET)))
+			make_ready(item);
 	}
 	mutex_unlock(&epoll->lock);
 	return count;

@@ -74,6 +74,8 @@ static void destroy(struct file *file)
 	if (file->operations && file->operations->release)
 		file->operations->release(file);
 	if (file->inode) {
+		if (file->denies_write)
+			__atomic_fetch_sub(&file->inode->deny_write, 1, __ATOMIC_RELAXED);
 		if (writes(file->flags) && !(file->flags & O_PATH) && file->path.dentry)
 			__atomic_fetch_sub(&file->inode->writers, 1, __ATOMIC_RELAXED);
 		inode_put(file->inode);
@@ -126,6 +128,8 @@ static int check_open(const struct path *path, unsigned flags)
 		error = mount_check_writable(path->mount);
 	if (!error && (flags & O_NOATIME) && !inode_is_owner(inode))
 		error = -EPERM;
+	if (!error && (flags & O_TRUNC) && inode->deny_write)
+		error = -ETXTBSY;
 	return error;
 }
 
@@ -146,8 +150,10 @@ static int open_checked(struct file *file, unsigned flags)
 
 	if (!error && (flags & O_TRUNC) && (inode->mode & S_IFMT) == S_IFREG)
 		error = inode_truncate(inode, 0);
+	file->flags |= flags & O_NOCTTY; /* for a terminal's open() only */
 	if (!error && file->operations && file->operations->open)
 		error = file->operations->open(inode, file);
+	file->flags &= ~(uint32_t)O_NOCTTY;
 	if (error)
 		file->operations = NULL; /* nothing to release */
 	return error;
@@ -189,6 +195,27 @@ static int open_path(const struct path *path, unsigned flags, bool checks, struc
 int file_open_path(const struct path *path, unsigned flags, struct file **file)
 {
 	return open_path(path, flags, true, file);
+}
+
+int file_open_program(const struct path *path, struct file **file)
+{
+	struct inode *inode = path->dentry->inode;
+	int error = (inode->mode & S_IFMT) != S_IFREG ||
+				    (path->mount && (path->mount->flags & MS_NOEXEC))
+			    ? -EACCES
+			    : inode_permission(inode, PERMIT_EXECUTE);
+
+	if (error)
+		return error;
+	__atomic_fetch_add(&inode->deny_write, 1, __ATOMIC_SEQ_CST);
+	error = __atomic_load_n(&inode->writers, __ATOMIC_SEQ_CST)
+			? -ETXTBSY
+			: open_path(path, O_RDONLY, false, file);
+	if (error)
+		__atomic_fetch_sub(&inode->deny_write, 1, __ATOMIC_RELAXED);
+	else
+		(*file)->denies_write = true;
+	return error;
 }
 
 int file_open_unchecked(struct dentry *dentry, unsigned flags, struct file **made)

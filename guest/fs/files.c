@@ -108,6 +108,24 @@ struct files *files_get(struct files *files)
 	return files;
 }
 
+int files_unshare(void)
+{
+	struct process *process = process_this();
+	struct files *old = process->files, *copy;
+	uint64_t flags;
+
+	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
+		return 0;
+	copy = files_copy(old);
+	if (!copy)
+		return -ENOMEM;
+	flags = spin_lock(&process_lock); /* procfs looks at it under this lock */
+	process->files = copy;
+	spin_unlock(&process_lock, flags);
+	files_put(old);
+	return 0;
+}
+
 /* Takes the file out of its slot; NULL: none is there. */
 static struct file *take(struct files *files, unsigned fd)
 {

@@ -17,6 +17,8 @@ struct files;
 
 struct files *files_create(void);
 struct files *files_copy(struct files *from); /* NULL: no memory */
+/* Makes the running process's table its own. 0 or -ENOMEM. */
+int files_unshare(void);
 struct files *files_get(struct files *files);
 void files_put(struct files *files); /* the last one closes all */
 void files_close_on_exec(struct files *files);
@@ -43,6 +45,11 @@ struct place { /* struct fs_struct elsewhere */
 struct place *place_copy(struct place *from); /* of NULL: the first one */
 struct place *place_get(struct place *place);
 void place_put(struct place *place);
+/* Whether another process has it too. */
+static inline bool place_is_shared(const struct place *place)
+{
+	return __atomic_load_n(&place->refs, __ATOMIC_RELAXED) > 1;
+}
 /* Moves place's root or here. */
 void place_set(struct place *place, struct path *which, const struct path *path);
 

@@ -125,9 +125,22 @@ void inode_put(struct inode *inode)
 		evict(inode);
 }
 
-static bool in_group(const struct credentials *who, uint32_t gid)
+struct fs_identity fs_identity(void)
 {
-	bool found = who->fsgid == gid;
+	const struct credentials *who = &process_this()->credentials;
+
+	switch (task_this()->fs_role) {
+	case FS_ROLE_REAL: return (struct fs_identity){who->uid, who->gid};
+	case FS_ROLE_KERNEL: return (struct fs_identity){0, 0};
+	default: return (struct fs_identity){who->fsuid, who->fsgid};
+	}
+}
+
+bool fs_in_group(uint32_t gid)
+{
+	const struct credentials *who = &process_this()->credentials;
+	const struct fs_identity self = fs_identity();
+	bool found = !self.uid || self.gid == gid;
 
 	for (uint32_t i = 0; i < who->group_count && !found; i++)
 		found = who->groups[i] == gid;
@@ -136,26 +149,26 @@ static bool in_group(const struct credentials *who, uint32_t gid)
 
 int inode_permission(const struct inode *inode, unsigned permissions)
 {
-	const struct credentials *who = &process_this()->credentials;
+	const uint32_t uid = fs_identity().uid;
 	uint32_t bits = inode->mode;
 
-	if (!who->fsuid) {
+	if (!uid) {
 		const bool runs = !(permissions & PERMIT_EXECUTE) || (bits & 0111) ||
 				  (bits & S_IFMT) == S_IFDIR;
 		return runs ? 0 : -EACCES;
 	}
-	if (who->fsuid == inode->uid)
+	if (uid == inode->uid)
 		bits >>= 6;
-	else if (in_group(who, inode->gid))
+	else if (fs_in_group(inode->gid))
 		bits >>= 3;
 	return (bits & permissions) == permissions ? 0 : -EACCES;
 }
 
 bool inode_is_owner(const struct inode *inode)
 {
-	const struct credentials *who = &process_this()->credentials;
+	const uint32_t uid = fs_identity().uid;
 
-	return !who->fsuid || who->fsuid == inode->uid;
+	return !uid || uid == inode->uid;
 }
 
 static int tell_changed(struct inode *inode)
@@ -174,10 +187,8 @@ void inode_touch(struct inode *inode, bool modified)
 
 int inode_set_mode(struct inode *inode, uint32_t mode)
 {
-	const struct credentials *who = &process_this()->credentials;
-
 	mutex_lock(&inode->lock);
-	if (who->fsuid && !in_group(who, inode->gid))
+	if (!fs_in_group(inode->gid))
 		mode &= ~(uint32_t)S_ISGID;
 	inode->mode = (inode->mode & S_IFMT) | (mode & 07777);
 	inode->ctime = time_now();

@@ -237,6 +237,8 @@ static int parse(const struct file *file, const struct lock_request *request, st
 		return -EINVAL;
 	if (__builtin_add_overflow(bases[request->whence], request->start, &start))
 		return -EOVERFLOW;
+	if (start < 0)
+		return -EINVAL;
 	to->type = request->type;
 	to->start = start;
 	to->end = END_OF_FILE;

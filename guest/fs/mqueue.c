@@ -26,6 +26,7 @@ int64_t sys_mq_getsetattr(int fd, uint64_t new_gva, uint64_t old_gva);
 #define BYTES_MAX 65536
 #define PRIORITY_MAX 32768
 #define QUEUES_MAX 64
+#define QUEUES_BYTES_MAX (8u << 20) /* that all may hold */
 
 enum notify_kind { SIGEV_SIGNAL = 0, SIGEV_NONE = 1, SIGEV_THREAD = 2 };
 #define SI_MESGQ (-3)
@@ -68,6 +69,7 @@ struct mqueue {
 static struct mutex names_lock = MUTEX_FREE(names_lock);
 static struct mqueue *queues;
 static unsigned queue_count;
+static size_t queue_bytes; /* that they may hold */
 
 static void queue_put(struct mqueue *queue)
 {
@@ -80,6 +82,7 @@ static void queue_put(struct mqueue *queue)
 	if (queue->notified)
 		process_put(queue->notified);
 	inode_put(queue->inode);
+	__atomic_fetch_sub(&queue_bytes, queue->count_max * queue->bytes_max, __ATOMIC_RELAXED);
 	kfree(queue);
 	__atomic_fetch_sub(&queue_count, 1, __ATOMIC_RELAXED);
 }
@@ -132,6 +135,8 @@ static int create(const char *name, uint32_t mode, uint64_t attributes_gva, stru
 		return error;
 	if (queue_count >= QUEUES_MAX)
 		return -ENOSPC;
+	if (queue_bytes + count_max * bytes_max > QUEUES_BYTES_MAX)
+		return -EMFILE;
 	queue = kmalloc(sizeof(*queue));
 	if (!queue)
 		return -ENOMEM;
@@ -151,6 +156,7 @@ static int create(const char *name, uint32_t mode, uint64_t attributes_gva, stru
 	queue->next = queues;
 	queues = queue;
 	__atomic_fetch_add(&queue_count, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&queue_bytes, count_max * bytes_max, __ATOMIC_RELAXED);
 	*made = queue;
 	return 0;
 }

@@ -33,7 +33,7 @@ void change_end(const struct path *parent)
 
 int change_may_remove(const struct inode *dir, const struct dentry *child)
 {
-	const uint32_t who = process_this()->credentials.fsuid;
+	const uint32_t who = fs_identity().uid;
 
 	if (child->mounted)
 		return -EBUSY;
@@ -80,6 +80,8 @@ static void own_new(struct inode *dir, struct inode *inode)
 		inode->gid = dir->gid;
 		if ((inode->mode & S_IFMT) == S_IFDIR)
 			inode->mode |= S_ISGID;
+		else if ((inode->mode & 010) && !fs_in_group(dir->gid))
+			inode->mode &= ~(uint32_t)S_ISGID; /* nobody makes a program for others */
 	}
 	if (inode->operations && inode->operations->changed)
 		inode->operations->changed(inode);

@@ -235,14 +235,13 @@ static void release_pipe(struct file *file)
 	is_last = !pipe->readers && !pipe->writers;
 	if (is_last)
 		inode->bound = NULL;
-	mutex_unlock(&pipe->lock);
-	mutex_unlock(&inode->lock);
-	if (is_last) {
-		destroy(pipe);
-		return;
-	}
+	/* With the lock: without it another one may be the last, and destroy the pipe. */
 	waitq_wake(&pipe->readable);
 	waitq_wake(&pipe->writable);
+	mutex_unlock(&pipe->lock);
+	mutex_unlock(&inode->lock);
+	if (is_last)
+		destroy(pipe);
 }
 
 static const struct file_operations pipe_operations = {

@@ -112,6 +112,8 @@ static int rename_locked(struct dentry *child, struct dentry *victim, const stru
 	error = change_may_remove(from->dentry->inode, child);
 	if (!error && victim->inode)
 		error = change_may_remove(to->dentry->inode, victim);
+	if (!error && from->dentry != to->dentry && is_directory(child)) /* its ".." changes */
+		error = inode_permission(child->inode, PERMIT_WRITE);
 	if (!error && (flags & RENAME_EXCHANGE)) {
 		error = exchange(child, victim, from, to, old, new_last);
 		if (!error)
@@ -137,7 +139,7 @@ static int lock_both(const struct path *from, const struct path *to)
 	const struct path *first = from, *second = to;
 	int error;
 
-	if (from->dentry == to->dentry)
+	if (from->dentry->inode == to->dentry->inode)
 		return change_begin(from);
 	if (dentry_is_below(from->dentry, to->dentry))
 		first = to, second = from;
@@ -153,7 +155,7 @@ static int lock_both(const struct path *from, const struct path *to)
 static void unlock_both(const struct path *from, const struct path *to)
 {
 	change_end(from);
-	if (from->dentry != to->dentry)
+	if (from->dentry->inode != to->dentry->inode)
 		change_end(to);
 }
 

@@ -48,16 +48,20 @@ struct socket *socket_peer(struct socket *socket)
 	return peer;
 }
 
-void socket_join(struct socket *a, struct socket *b)
+bool socket_join(struct socket *a, struct socket *b)
 {
 	const uint64_t flags = spin_lock(&socket_lock);
+	const bool joins = !a->was_connected;
 
-	a->peer = socket_get(b);
-	b->peer = socket_get(a);
-	a->peer_owner = b->owner;
-	b->peer_owner = a->owner;
-	a->was_connected = b->was_connected = true;
+	if (joins) {
+		a->peer = socket_get(b);
+		b->peer = socket_get(a);
+		a->peer_owner = b->owner;
+		b->peer_owner = a->owner;
+		a->was_connected = b->was_connected = true;
+	}
 	spin_unlock(&socket_lock, flags);
+	return joins;
 }
 
 /* Who is connected to it sees the end. */

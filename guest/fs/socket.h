@@ -77,7 +77,7 @@ struct socket {
 	struct socket *peer;  /* referenced */
 	struct socket *next_abstract;
 	struct socket_name name;
-	struct inode *inode; /* that its name is bound to; referenced */
+	struct path bound; /* that its name is bound to; dentry NULL: none */
 	struct socket_credentials owner, peer_owner;
 };
 
@@ -96,8 +96,8 @@ int socket_open(struct socket *socket, unsigned flags, struct file **file);
 struct socket *socket_of(const struct file *file);
 /* The peer, referenced; NULL: none. */
 struct socket *socket_peer(struct socket *socket);
-/* Makes two connected. */
-void socket_join(struct socket *a, struct socket *b);
+/* Makes two connected. false: a is already. */
+bool socket_join(struct socket *a, struct socket *b);
 
 /* --- names (socket_name.c) */
 int socket_bind(struct socket *socket, const struct socket_name *name);

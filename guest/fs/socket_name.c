@@ -76,10 +76,9 @@ static int bind_path(struct socket *socket, const struct socket_name *name)
 	const uint64_t flags = spin_lock(&socket_lock);
 
 	socket->name = *name;
-	socket->inode = inode_get(made.dentry->inode);
-	socket->inode->bound = socket;
+	socket->bound = made; /* with its references: the mount has to stay */
+	made.dentry->inode->bound = socket;
 	spin_unlock(&socket_lock, flags);
-	path_put(&made);
 	return 0;
 }
 
@@ -99,19 +98,18 @@ int socket_bind(struct socket *socket, const struct socket_name *name)
 void socket_unbind(struct socket *socket)
 {
 	const uint64_t flags = spin_lock(&socket_lock);
-	struct inode *inode = socket->inode;
+	const struct path bound = socket->bound;
 	struct socket **link = &abstract_sockets;
 
-	socket->inode = NULL;
-	if (inode)
-		inode->bound = NULL;
+	socket->bound.dentry = NULL;
+	if (bound.dentry)
+		bound.dentry->inode->bound = NULL;
 	while (*link && *link != socket)
 		link = &(*link)->next_abstract;
 	if (*link)
 		*link = socket->next_abstract;
 	spin_unlock(&socket_lock, flags);
-	if (inode)
-		inode_put(inode);
+	path_put(&bound);
 }
 
 static int find_path(const char *name, struct socket **found)

@@ -146,11 +146,11 @@ static void settle(struct inode *inode)
 {
 	struct tmpfs *fs = inode->super->private;
 	const uint64_t now = inode->cache.page_count * (PAGE_BYTES / 512);
+	const uint64_t before = __atomic_exchange_n(&inode->blocks_512, now, __ATOMIC_RELAXED);
 
 	__atomic_fetch_add(&fs->pages_used, /* modulo 2^64: it may be fewer */
-			   now / (PAGE_BYTES / 512) - inode->blocks_512 / (PAGE_BYTES / 512),
+			   now / (PAGE_BYTES / 512) - before / (PAGE_BYTES / 512),
 			   __ATOMIC_RELAXED);
-	inode->blocks_512 = now;
 }
 
 static int reserve_page(struct inode *inode, uint64_t index)
@@ -274,13 +274,14 @@ static void statistics(struct super *super, struct fs_statistics *to)
 {
 	const struct tmpfs *fs = super->private;
 
-	*to = (struct fs_statistics){.type = SUPER_MAGIC,
-				     .block_bytes = PAGE_BYTES,
-				     .blocks = fs->pages_max,
-				     .blocks_free = fs->pages_max - fs->pages_used,
-				     .files = fs->inodes_max,
-				     .files_free = fs->inodes_max - fs->inodes_used,
-				     .name_max = NAME_MAX};
+	*to = (struct fs_statistics){
+		.type = SUPER_MAGIC,
+		.block_bytes = PAGE_BYTES,
+		.blocks = fs->pages_max,
+		.blocks_free = fs->pages_used < fs->pages_max ? fs->pages_max - fs->pages_used : 0,
+		.files = fs->inodes_max,
+		.files_free = fs->inodes_max - fs->inodes_used,
+		.name_max = NAME_MAX};
 }
 
 static void unmount(struct super *super)

@@ -250,6 +250,8 @@ struct file {
 	int32_t owner;	     /* F_SETOWN */
 	const char *label;   /* of one without a name: "pipe", "socket", "[eventpoll]" */
 	struct list watches; /* struct epoll_item that watch it; epoll.c */
+	bool was_watched;
+	bool denies_write; /* a program: nobody may write to it meanwhile */
 	void *private;
 };
 
@@ -273,6 +275,16 @@ void path_put(const struct path *path);
 /* Its text from the process's root, into size bytes at the end of buffer: where it starts, or NULL. */
 char *path_text(const struct path *path, char *buffer, size_t size);
 
+/* As whom the running thread deals with files: as its process's file system user, for access() as the
+ * real one, for the kernel's own names in /dev as root. In task->fs_role. */
+enum fs_role { FS_ROLE_OWN, FS_ROLE_REAL, FS_ROLE_KERNEL };
+struct fs_identity {
+	uint32_t uid, gid;
+};
+struct fs_identity fs_identity(void);
+/* Whether that one is of a group, or root. */
+bool fs_in_group(uint32_t gid);
+
 /* May the running process do this (PERMIT_READ | …)? 0 or -EACCES/-EROFS. */
 enum permission { PERMIT_EXECUTE = 1, PERMIT_WRITE = 2, PERMIT_READ = 4 };
 bool inode_is_owner(const struct inode *inode); /* or root */
@@ -282,6 +294,8 @@ int inode_permission(const struct inode *inode, unsigned permissions);
 /* As open(2), without a descriptor. name is in kernel memory. */
 int file_open(int fd, const char *name, unsigned flags, uint32_t mode, struct file **file);
 int file_open_path(const struct path *path, unsigned flags, struct file **file);
+/* To be executed, which it need not be readable for; nobody can write to it as long as it is open. */
+int file_open_program(const struct path *path, struct file **file);
 /* Of a dentry that is in no mount. */
 int file_open_unchecked(struct dentry *dentry, unsigned flags, struct file **made);
 /* The plain object: flags as for open(2); takes inode's reference unless it fails. */

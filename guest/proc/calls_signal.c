@@ -96,12 +96,11 @@ static int64_t send_to_thread(int pid, int tid, const struct signal_info *info)
 	task = task_find(tid);
 	if (!task)
 		return -ESRCH;
-	if (task->process->pid == pid || !pid) {
-		const uint64_t flags = spin_lock(&process_lock);
+	const uint64_t flags = spin_lock(&process_lock);
 
+	if (task->process->pid == pid || !pid)
 		result = send_checked(task->process, task, info);
-		spin_unlock(&process_lock, flags);
-	}
+	spin_unlock(&process_lock, flags);
 	task_put(task);
 	return result;
 }

@@ -11,6 +11,7 @@
 #include "guest/arch/trap.h"
 #include "guest/board/machine.h"
 #include "guest/fs/files.h"
+#include "guest/fs/mounts.h"
 #include "guest/fs/random.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
@@ -28,7 +29,6 @@
 #define ADDR_NO_RANDOMIZE 0x40000
 #define SCRIPT_LINE_BYTES 256
 #define SCRIPT_DEPTH_MAX 4
-#define MS_NOSUID 2
 #define S_IXGRP 010
 #define AT_EMPTY_PATH 0x1000
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -68,7 +68,6 @@ struct exec {
 	uint64_t rsp;
 };
 
-/* It need not be readable. */
 static int open_program(int directory, const char *name, unsigned path_flags, struct file **file)
 {
 	struct path path;
@@ -76,14 +75,7 @@ static int open_program(int directory, const char *name, unsigned path_flags, st
 
 	if (error)
 		return error;
-	if ((path.dentry->inode->mode & S_IFMT) != S_IFREG)
-		error = -EACCES;
-	else
-		error = inode_permission(path.dentry->inode, PERMIT_EXECUTE);
-	if (!error && path.dentry->inode->writers)
-		error = -ETXTBSY;
-	if (!error)
-		error = file_open_path(&path, O_RDONLY, file);
+	error = file_open_program(&path, file);
 	path_put(&path);
 	return error;
 }
@@ -180,7 +172,8 @@ static int gather_strings(struct exec *exec)
 	return error ? error : exec_strings_add(strings, exec->name);
 }
 
-/* Set-user-ID and set-group-ID programs; not if this process has given up on more rights. */
+/* Set-user-ID and set-group-ID programs; not if this process has given up on more rights, or if another
+ * one could send it elsewhere. */
 static void choose_credentials(struct exec *exec)
 {
 	const struct process *process = process_this();
@@ -189,7 +182,8 @@ static void choose_credentials(struct exec *exec)
 	struct credentials *c = &exec->credentials;
 
 	*c = process->credentials;
-	if (!process->no_new_privileges && !(mount && (mount->flags & MS_NOSUID))) {
+	if (!process->no_new_privileges && !place_is_shared(process->place) &&
+	    !(mount && (mount->flags & MS_NOSUID))) {
 		if (inode->mode & S_ISUID)
 			c->euid = inode->uid;
 		if ((inode->mode & S_ISGID) && (inode->mode & S_IXGRP))
@@ -289,15 +283,21 @@ static void become_leader(struct process *process)
 	if (task == leader)
 		return;
 	task_take_tid(task, leader);
+	const uint64_t flags = spin_lock(&process_lock);
+
 	process->leader = task_get(task);
+	spin_unlock(&process_lock, flags);
 	task_put(leader);
 }
 
+/* Children may have chosen how the old program hears of their end, but not how the new one does. */
 static void reset_signals(struct process *process)
 {
 	struct task_signals *signals = &task_this()->signals;
 	const uint64_t flags = spin_lock(&process_lock);
 
+	list_for_each(link, &process->children) container_of(link, struct process, sibling)
+		->exit_signal = SIGCHLD;
 	for (int i = 0; i < SIGNAL_MAX; i++) {
 		const uint64_t handler = process->actions[i].handler_gva;
 
@@ -374,9 +374,13 @@ static int commit(struct exec *exec)
 	int error = process_unshare_actions();
 
 	if (!error)
+		error = files_unshare();
+	if (!error)
 		error = end_other_threads(process);
 	if (error)
 		return error;
+	const bool is_secret = inode_permission(exec->file->inode, PERMIT_READ);
+
 	become_leader(process);
 	exec->space->executable = file_get(exec->file);
 	replace_space(process, exec->space);
@@ -385,7 +389,7 @@ static int commit(struct exec *exec)
 	posix_timers_end(process);
 	files_close_on_exec(process->files);
 	process->credentials = exec->credentials;
-	process->dumps_reset = exec->secure;
+	process->dumps_reset = exec->secure || is_secret;
 	process->parent_death_signal = exec->secure ? 0 : process->parent_death_signal;
 	process->exit_signal = SIGCHLD;
 	process->has_execed = true;

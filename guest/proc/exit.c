@@ -238,7 +238,10 @@ void process_exit_thread(int32_t status)
 		give_back(process);
 		become_zombie(process);
 	}
+	const uint64_t flags = spin_lock(&process_lock); /* who signals it may be looking */
+
 	task->process = &kernel_process;
+	spin_unlock(&process_lock, flags);
 	process_put(process);
 	task_exit();
 }

@@ -40,7 +40,7 @@ static int check_flags(uint64_t flags)
 {
 	if (flags & CLONE_NAMESPACES)
 		return -EPERM;
-	if (flags & CLONE_PIDFD)
+	if ((flags & CLONE_PIDFD) || ((flags & CLONE_PARENT) && process_this() == process_init))
 		return -EINVAL;
 	if (flags & CLONE_THREAD)
 		return (flags & CLONE_OF_THREAD) == CLONE_OF_THREAD ? 0 : -EINVAL;
@@ -169,6 +169,8 @@ static int64_t start_process(const struct clone *clone)
 		return -EAGAIN;
 	}
 	child->exit_signal = clone->flags & CLONE_EXIT_SIGNAL;
+	if (child->exit_signal > SIGNAL_MAX)
+		child->exit_signal = 0;
 	child->vfork_done = !(clone->flags & CLONE_VFORK);
 	pid = task->tid;
 	tell_tid(task, clone);

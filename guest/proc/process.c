@@ -210,7 +210,8 @@ struct process *process_create(const struct process *parent, bool shares_actions
 
 /* Group, session, terminal and grandparent are read here, so that no setpgid(), hang-up or exit comes in
  * between. */
-void process_link(struct process *process, struct process *parent, bool beside, struct task *leader)
+void process_link(struct process *process, struct process *parent, bool as_sibling,
+		  struct task *leader)
 {
 	const uint64_t flags = spin_lock(&process_lock);
 
@@ -219,8 +220,12 @@ void process_link(struct process *process, struct process *parent, bool beside, 
 	process->group = parent->group;
 	process->session = parent->session;
 	process->tty = parent->tty;
-	process->parent = beside ? parent->parent : parent;
-	list_add_last(&process->parent->children, &process->sibling);
+	if (as_sibling) { /* and the end of one is told as that of the other */
+		process->exit_signal = parent->exit_signal;
+		parent = parent->parent;
+	}
+	process->parent = parent;
+	list_add_last(&parent->children, &process->sibling);
 	list_add_last(&process_all, &process->in_all);
 	spin_unlock(&process_lock, flags);
 }

@@ -155,7 +155,7 @@ bool process_id_is_used(int32_t id);
 struct process *process_create(const struct process *parent, bool shares_actions);
 /* Makes the running process's actions its own. 0 or -ENOMEM. */
 int process_unshare_actions(void);
-void process_link(struct process *process, struct process *parent, bool beside,
+void process_link(struct process *process, struct process *parent, bool as_sibling,
 		  struct task *leader);
 /* Takes a zombie out of the tree, with process_lock held; then process_put(), without. */
 void process_unlink(struct process *process);

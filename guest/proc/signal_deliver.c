@@ -124,6 +124,7 @@ static void enter_handler(struct trap_frame *frame, const struct signal_action *
 
 	signals->restore_saved = false;
 	leave_some_time();
+	task_this()->sleep_until_ns = 0;
 	if (!signal_frame_push(frame, action, info, old)) {
 		if (info->number ==
 		    SIGSEGV) /* its own handler has no stack: it would be tried for ever */

@@ -67,7 +67,9 @@ struct task {
 	struct task_signals signals;
 	uint64_t clear_tid_gva; /* set_tid_address(): zeroed and woken at exit; 0: none */
 	uint64_t robust_list_gva;
-	int32_t exit_status; /* as wait4() reports it */
+	int32_t exit_status;	 /* as wait4() reports it */
+	uint64_t sleep_until_ns; /* of a sleep that a signal without handler interrupted; 0: none */
+	uint8_t fs_role;	 /* enum fs_role, fs/vfs.h */
 	uint64_t fault_count_minor, fault_count_major;
 	uint64_t started_ns;
 	struct task *next_of_id;	  /* of those with the same hash of tid */

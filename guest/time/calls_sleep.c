@@ -5,6 +5,7 @@
 #include "guest/lib/errno.h"
 #include "guest/mm/user.h"
 #include "guest/sched/schedule.h"
+#include "guest/sched/task.h"
 #include "guest/sched/timer.h"
 #include "guest/time/clock.h"
 #include "guest/time/time_calls.h"
@@ -19,7 +20,8 @@ static int64_t interrupted(uint64_t deadline_ns, uint64_t left_gva)
 
 	if (left_gva && user_write(left_gva, &left, sizeof(left)))
 		return -EFAULT;
-	return -EINTR;
+	task_this()->sleep_until_ns = deadline_ns;
+	return -ERESTART_NO_HANDLER;
 }
 
 int64_t sys_clock_nanosleep(int clock, int flags, uint64_t time_gva, uint64_t left_gva)
@@ -30,6 +32,9 @@ int64_t sys_clock_nanosleep(int clock, int flags, uint64_t time_gva, uint64_t le
 
 	if (result)
 		return result;
+	if (!absolute && task_this()->sleep_until_ns)
+		deadline_ns = task_this()->sleep_until_ns; /* the call goes on */
+	task_this()->sleep_until_ns = 0;
 	result = timer_sleep_until(deadline_ns);
 	if (!result)
 		return 0;

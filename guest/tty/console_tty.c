@@ -37,11 +37,16 @@ static int open_console(struct inode *inode, struct file *file)
 
 static int open_own(struct inode *inode, struct file *file)
 {
+	const uint64_t flags = spin_lock(&process_lock); /* under which a hang-up takes it away */
 	struct tty *tty = process_this()->tty;
+	const struct tty_driver *driver = tty ? tty->driver : NULL;
 
+	spin_unlock(&process_lock, flags);
 	(void)inode;
 	if (!tty)
 		return -ENXIO;
+	if (driver->open_own)
+		return driver->open_own(tty, file);
 	file->private = tty;
 	file->operations = &tty_operations;
 	return 0;

@@ -127,6 +127,8 @@ static int acquire(struct tty *tty, bool force)
 		error = process->tty == tty ? 0 : -EPERM;
 	else if (tty->session && !(force && process_is_root()))
 		error = -EPERM;
+	else if (tty->hung_up) /* nobody would take it away again */
+		error = -EIO;
 	else {
 		if (tty->session)
 			forget_session(tty);

@@ -37,6 +37,8 @@ static struct mutex lock = MUTEX_FREE(lock); /* of the table, and of all refs an
 static struct pty *table[PTY_MAX];
 static struct file_operations slave_operations; /* tty_operations, and release() */
 
+static int open_own(struct tty *tty, struct file *file);
+
 static size_t output_room(struct tty *tty)
 {
 	const struct pty *pty = tty->private;
@@ -63,7 +65,7 @@ static void input_taken(struct tty *tty)
 }
 
 static const struct tty_driver pty_driver = {
-	.output = output, .room = output_room, .input_taken = input_taken};
+	.output = output, .room = output_room, .input_taken = input_taken, .open_own = open_own};
 
 static struct pty *pty_create(unsigned number)
 {
@@ -98,18 +100,44 @@ static void drop(struct pty *pty)
 
 /* --- the slave */
 
+/* With the lock held. */
+static void count_slave(struct pty *pty)
+{
+	pty->refs++;
+	pty->slaves++;
+	pty->abandoned = false;
+}
+
+/* The pair may be gone already: who opens has its address from the table of devices, without reference. */
 static int slave_open(struct inode *inode, struct file *file)
 {
-	struct tty *tty = file->private;
-	struct pty *pty = tty->private;
-	int error;
+	const struct tty *tty = file->private;
+	unsigned number = 0;
+	int error = -EIO;
 
 	mutex_lock(&lock);
-	error = pty->locked ? -EIO : tty_operations.open(inode, file);
-	if (!error) {
-		pty->refs++;
-		pty->slaves++;
-		pty->abandoned = false;
+	while (number < PTY_MAX && (!table[number] || table[number]->tty != tty))
+		number++;
+	if (number < PTY_MAX && !table[number]->locked)
+		error = tty_operations.open(inode, file);
+	if (!error)
+		count_slave(table[number]);
+	mutex_unlock(&lock);
+	return error;
+}
+
+/* /dev/tty. As long as a process has it as its terminal, the master holds it, and waits for the lock. */
+static int open_own(struct tty *tty, struct file *file)
+{
+	int error = 0;
+
+	mutex_lock(&lock);
+	if (process_this()->tty == tty) {
+		count_slave(tty->private);
+		file->private = tty;
+		file->operations = &slave_operations;
+	} else {
+		error = -ENXIO;
 	}
 	mutex_unlock(&lock);
 	return error;

@@ -22,6 +22,7 @@
 #include "guest/sched/wait.h"
 #include "guest/tty/termios.h"
 
+struct file;
 struct file_operations;
 struct process;
 struct tty;
@@ -33,6 +34,9 @@ struct tty_driver {
 	size_t (*room)(struct tty *tty);
 	/* Room was made in the input queue, with no lock held. NULL: nobody waits for it. */
 	void (*input_taken)(struct tty *tty);
+	/* Opens file by /dev/tty, if tty still is the running process's; it may not exist any more otherwise.
+	 * NULL: it always does. */
+	int (*open_own)(struct tty *tty, struct file *file);
 };
 
 #define TTY_INPUT_MAX 4096 /* a power of two */

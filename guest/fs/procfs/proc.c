@@ -112,6 +112,24 @@ static int make_inode(struct super *super, const struct proc_entry *entry,
 	return 0;
 }
 
+/* As ptrace() has it: who is the same user in all respects, unless the process has more rights than its
+ * starter. Asked at each use, since a process may have gained rights after its inode was made. */
+static int check_inside(const struct proc_node *node)
+{
+	const struct credentials *who = &process_this()->credentials, *whose;
+	const struct process *process = node->subject.process;
+
+	if (!process || process == process_this() || !who->fsuid ||
+	    !(node->entry->looks_inside || node->entry->follow))
+		return 0;
+	whose = &process->credentials;
+	return !process->dumps_reset && who->fsuid == whose->uid && who->fsuid == whose->euid &&
+			       who->fsuid == whose->suid && who->fsgid == whose->gid &&
+			       who->fsgid == whose->egid && who->fsgid == whose->sgid
+		       ? 0
+		       : -EACCES;
+}
+
 static void drop_inode(struct inode *inode)
 {
 	struct proc_node *node = node_of(inode);
@@ -123,16 +141,28 @@ static void drop_inode(struct inode *inode)
 
 /* --- directories */
 /* The same subject once more, or another one if the directory's names are processes or threads. */
+/* The first thread, referenced, unless the process has been taken out of the tree. */
+static struct task *leader_of(const struct process *process)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+	struct task *leader = process->state == PROCESS_DEAD ? NULL : process->leader;
+
+	if (leader)
+		task_get(leader);
+	spin_unlock(&process_lock, flags);
+	return leader;
+}
+
 static int subject_below(const struct proc_subject *of, const struct proc_entry *entry,
 			 uint64_t key, struct proc_subject *subject)
 {
 	*subject = (struct proc_subject){.fd = of->fd};
 	if (entry == &proc_process_entry) {
 		subject->process = process_find(key);
-		if (!subject->process || !subject->process->leader)
-			goto gone;
-		subject->task = task_get(subject->process->leader);
-		return 0;
+		subject->task = subject->process ? leader_of(subject->process) : NULL;
+		if (subject->task)
+			return 0;
+		goto gone;
 	}
 	if (!of->process)
 		return 0;
@@ -165,8 +195,10 @@ static int lookup(struct inode *dir, const char *name, size_t length, struct ino
 	const struct proc_entry *entry = find_in_table(node->entry->children, name, length);
 	struct proc_subject subject;
 	uint64_t key = 0;
-	int error;
+	int error = check_inside(node);
 
+	if (error)
+		return error;
 	if (!entry && node->entry->find)
 		entry = node->entry->find(&node->subject, name, length, &key);
 	if (!entry)
@@ -222,7 +254,10 @@ static int read_dir(struct file *file, struct dir_sink *sink)
 {
 	const struct proc_node *node = node_of(file->inode);
 	const uint64_t number = file->inode->number;
+	const int error = check_inside(node);
 
+	if (error)
+		return error;
 	if (file->position < 1 && !put(file, sink, ".", number, S_IFDIR, 1))
 		return 0;
 	if (file->position < 2 &&
@@ -242,7 +277,9 @@ static int show(struct inode *inode, struct text *text)
 
 	if (node->subject.process && node->subject.process->state == PROCESS_DEAD)
 		return -ESRCH;
-	return node->entry->show(&node->subject, text);
+	const int error = check_inside(node);
+
+	return error ? error : node->entry->show(&node->subject, text);
 }
 
 static int store(struct inode *inode, const char *word)
@@ -262,15 +299,17 @@ static int file_open_entry(struct inode *inode, struct file *file)
 static int64_t read_link(struct inode *inode, char *to, size_t size)
 {
 	const struct proc_node *node = node_of(inode);
+	const int error = check_inside(node);
 
-	return node->entry->link(&node->subject, to, size);
+	return error ? error : node->entry->link(&node->subject, to, size);
 }
 
 static int follow(struct inode *inode, struct mount **mount, struct dentry **dentry)
 {
 	const struct proc_node *node = node_of(inode);
+	const int error = check_inside(node);
 
-	return node->entry->follow(&node->subject, mount, dentry);
+	return error ? error : node->entry->follow(&node->subject, mount, dentry);
 }
 
 static int truncate(struct inode *inode, uint64_t size)

@@ -25,6 +25,7 @@ struct proc_subject {
 struct proc_entry {
 	const char *name;
 	uint32_t permissions;
+	bool looks_inside; /* only for whom the process hides nothing from, however it was opened */
 	int (*show)(const struct proc_subject *subject, struct text *text);
 	int (*store)(const struct proc_subject *subject, const char *word);
 	const struct proc_entry *children; /* a directory; ends with an entry without name */

@@ -197,20 +197,19 @@ static int fd_follow(const struct proc_subject *subject, struct mount **mount,
 
 static int get_place(const struct proc_subject *subject, bool root, struct path *path)
 {
-	uint64_t flags = spin_lock(&process_lock), place_flags;
+	const uint64_t flags = spin_lock(&process_lock);
 	struct place *place = subject->process->place;
 
-	if (place)
-		place_get(place);
+	/* No reference to place: exec() would take it for shared. */
+	if (place) {
+		const uint64_t inner_flags = spin_lock(&place->lock);
+
+		*path = root ? place->root : place->here;
+		path_get(path);
+		spin_unlock(&place->lock, inner_flags);
+	}
 	spin_unlock(&process_lock, flags);
-	if (!place)
-		return -ENOENT;
-	place_flags = spin_lock(&place->lock);
-	*path = root ? place->root : place->here;
-	path_get(path);
-	spin_unlock(&place->lock, place_flags);
-	place_put(place);
-	return 0;
+	return place ? 0 : -ENOENT;
 }
 
 static int get_executable(const struct proc_subject *subject, struct path *path)
@@ -273,4 +272,5 @@ DEFINE_PATH_LINK(exe, get_executable(subject, &path))
 #undef DEFINE_PATH_LINK
 
 const struct proc_entry proc_fd_link = {.link = fd_link, .follow = fd_follow};
-const struct proc_entry proc_fdinfo_file = {.permissions = 0400, .show = show_fdinfo};
+const struct proc_entry proc_fdinfo_file = {
+	.permissions = 0400, .looks_inside = true, .show = show_fdinfo};

@@ -18,7 +18,8 @@
 struct state {
 	char letter;
 	const char *word;
-	int32_t parent, threads;
+	int32_t parent, threads, foreground;
+	uint64_t terminal;
 	struct usage used, children;
 	signal_set pending, shared_pending, blocked, ignored, caught;
 	bool has_space;
@@ -51,8 +52,10 @@ static void read_letter(struct state *s, const struct proc_subject *subject)
 	const uint32_t state = subject->process->state == PROCESS_ZOMBIE ? TASK_ZOMBIE
 									 : subject->task->state;
 
-	s->letter = name[state].letter;
-	s->word = name[state].word;
+	const unsigned row = state < TASK_NEW ? state : TASK_RUNNABLE; /* about to be started */
+
+	s->letter = name[row].letter;
+	s->word = name[row].word;
 }
 
 static void read_signals(struct state *s, const struct proc_subject *subject)
@@ -126,6 +129,8 @@ static void read_state(struct state *s, const struct proc_subject *subject)
 	}
 	s->children = process->children_usage;
 	s->parent = process->parent ? process->parent->pid : 0;
+	s->foreground = process->tty ? process->tty->foreground : -1;
+	s->terminal = process->tty ? process->tty->number : 0;
 	read_letter(s, subject);
 	read_signals(s, subject);
 	spin_unlock(&process_lock, flags);
@@ -143,18 +148,12 @@ int proc_show_stat(const struct proc_subject *subject, struct text *text)
 {
 	const struct process *process = subject->process;
 	const struct sched_entity *sched = &subject->task->sched;
-	int32_t foreground = -1;
-	uint64_t terminal = 0;
 	struct state s;
 
 	read_state(&s, subject);
-	if (process->tty) {
-		terminal = process->tty->number;
-		foreground = process->tty->foreground;
-	}
 	text_print(text, "%d (%s) %c %d %d %d %lu %d 0 %lu %lu %lu %lu ", subject->task->tid,
 		   subject->task->name, s.letter, s.parent, process->group, process->session,
-		   terminal, foreground, s.used.faults_minor, s.children.faults_minor,
+		   s.terminal, s.foreground, s.used.faults_minor, s.children.faults_minor,
 		   s.used.faults_major, s.children.faults_major);
 	text_print(text, "%lu %lu %lu %lu %d %d %d 0 %lu ", s.used.user_ns / PROC_TICK_NS,
 		   s.used.system_ns / PROC_TICK_NS, s.children.user_ns / PROC_TICK_NS,
@@ -215,6 +214,7 @@ int proc_show_status(const struct proc_subject *subject, struct text *text)
 	text_print(text, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.pending,
 		   s.shared_pending, s.blocked);
 	text_print(text, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
+	text_print(text, "NoNewPrivs:\t%d\n", process->no_new_privileges);
 	text_print(text, "Cpus_allowed:\t%lx\n", subject->task->sched.allowed);
 	text_print(text, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		   s.used.switches_voluntary, s.used.switches_involuntary);

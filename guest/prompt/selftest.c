@@ -270,6 +270,11 @@ static void test_sched(void)
 	selftest_sched(check);
 }
 
+static void test_shares(void)
+{
+	selftest_shares(check);
+}
+
 static void test_disk(void)
 {
 	selftest_disk(check);
@@ -289,8 +294,8 @@ static const struct {
 	{"timer", test_timer, false},	{"kvmclock", test_kvmclock, false},
 	{"memory", test_memory, false}, {"trap", test_trap, false},
 	{"user", test_user, false},	{"hyper", test_hyper, false},
-	{"sched", test_sched, false},	{"disk", test_disk, true},
-	{"net", test_net, true},
+	{"sched", test_sched, false},	{"shares", test_shares, true},
+	{"disk", test_disk, true},	{"net", test_net, true},
 };
 
 uint32_t selftest_run(const char *name)

@@ -427,15 +427,21 @@ static void print_trace(void)
 		print("%s", line);
 }
 
-void selftest_sched(void (*check_with)(bool condition, const char *what))
+void selftest_shares(void (*check_with)(bool condition, const char *what))
 {
 	check = check_with;
-	check(selftest_each_cpu_runs(), "each CPU runs what is bound to it");
 	test_fairness();
 	test_nice();
 	test_realtime();
 	test_sleep();
 	test_tickless();
+}
+
+void selftest_sched(void (*check_with)(bool condition, const char *what))
+{
+	check = check_with;
+	check(selftest_each_cpu_runs(), "each CPU runs what is bound to it");
+	selftest_shares(check);
 	test_wait(1, 1, "on one CPU");
 	test_wait(UINT64_MAX, UINT64_MAX, "anywhere");
 	if (smp_online_count() > 1)

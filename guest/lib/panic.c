@@ -32,6 +32,15 @@ static void print_address(const char *before, uint64_t address)
 	print("%s%016lx  %s+%#lx\n", before, address, name, offset);
 }
 
+/* Named by the call: behind one that doesn't return another function may begin. */
+static void print_return_address(uint64_t address)
+{
+	uint64_t offset;
+	const char *name = symbol_name(address - 1, &offset);
+
+	print("  %016lx  %s+%#lx\n", address, name, offset + 1);
+}
+
 /* A frame pointer is believed if it is on the same stack as the one before: at most this far up. */
 static bool frame_follows(uint64_t next, uint64_t previous)
 {
@@ -66,7 +75,7 @@ static void print_backtrace(uint64_t rbp)
 			repeats++;
 		} else {
 			print_repeats(repeats);
-			print_address("  ", at[1]);
+			print_return_address(at[1]);
 			last = at[1];
 			repeats = 0;
 			lines++;

@@ -5,27 +5,38 @@
     vitrine   the bundled guest under vitrine, on /dev/kvm
     qemu      the bundled guest under QEMU, machine pc, without KVM; microvm: that machine
     linux     a stock Linux under QEMU, to see who is right (scripts/linux-guest makes it)
+    svm, vtx  the bundled guest under vitrine, in that sandbox
 
 What runs, and how it says that it has ended: tests/guest/programs/init.c.
 """
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
 from lib import cpio  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import sandbox_cases  # noqa: E402
 
 PROGRAMS = TOP / "build/guest/programs"
 APPLETS = TOP / "tests/guest/applets"
 GUEST = TOP / "build/guest/vitrine-guest"
+VITRINE = TOP / "build/vitrine"
+SYSTEM = TOP / "build/guest/initramfs.cpio"
+TESTS = TOP / "build/guest/tests.cpio"      # what archives() adds, with every program: make user-programs
 QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-display", "none", "-serial", "stdio", "-no-reboot"]
 QEMU_STARTS_S = 20      # what its firmware, and a stock Linux, need more
+SANDBOXES = ("svm", "vtx")
+KERNELS = ("host", "vitrine", "qemu", "microvm", "linux", *SANDBOXES)
+SANDBOX_TRIES = 3       # an emulated hypervisor hangs now and then: what a boot owes goes into the next one
 
 # In its own namespaces: $1 is the root to be, $2 the command.
 JAIL = """
@@ -53,6 +64,8 @@ def missing(kernel):
         return None if os.geteuid() == 0 else "needs root, for namespaces"
     if kernel == "vitrine":
         return None if os.access("/dev/kvm", os.R_OK | os.W_OK) else "there is no usable /dev/kvm"
+    if kernel == "vtx":
+        return None if shutil.which("bochs-bin") else "bochs-bin is not installed"
     return None if shutil.which(QEMU[0]) else f"{QEMU[0]} is not installed"
 
 
@@ -63,11 +76,30 @@ def archives(programs):
         own.add_file(PROGRAMS / name, f"/tests/{name}")
     own.add_file(APPLETS, "/tests/applets")
     own.add_file(PROGRAMS / "init", "/init")
-    return (TOP / "build/guest/initramfs.cpio").read_bytes(), own.bytes()
+    return SYSTEM.read_bytes(), own.bytes()
+
+
+def is_deprivileged(kernel):
+    """Does KERNEL run on a /dev/kvm that emulates ring 0, a thousand times slower than a processor?"""
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return kernel == "vitrine" and not (flags and {"vmx", "svm"} & set(flags.group(1).split()))
+
+
+def run_all(kernel, jobs):
+    """(name, status, text) of each, as run() has them. JOBS are (name, command, programs, CPUs, memory, timeout in s);
+    each has a guest of its own, but in a sandbox they share its boot."""
+    if kernel in SANDBOXES:
+        yield from in_sandbox(kernel, jobs)
+        return
+    for name, command, programs, cpus, memory, timeout_s in jobs:
+        yield name, *run(kernel, command, programs, cpus, memory, timeout_s)
 
 
 def run(kernel, command, programs=(), cpus=1, memory="128M", timeout_s=60, cmdline=""):
     """(status or None if it didn't end properly, what was written)."""
+    if kernel in SANDBOXES:
+        job = ("run", command, programs, cpus, memory, timeout_s)
+        return next(in_sandbox(kernel, [job], cmdline))[1:]
     with tempfile.TemporaryDirectory(prefix="vitrine-user-") as folder:
         system, own = archives(programs)
         if kernel == "host":
@@ -79,8 +111,35 @@ def run(kernel, command, programs=(), cpus=1, memory="128M", timeout_s=60, cmdli
         if kernel not in ("host", "vitrine"):
             timeout_s += QEMU_STARTS_S
         text = output_of(argv, timeout_s)
+    return verdict(text), text
+
+
+def verdict(text):
     ends = re.findall(r"^exit (\d+)$", text, re.MULTILINE)
-    return int(ends[-1]) if ends else None, text
+    return int(ends[-1]) if ends else None
+
+
+def in_sandbox(engine, jobs, cmdline=""):
+    """run_all() there. What no boot of it has run is reported as not ended."""
+    exit_on_sigterm()
+    sandbox = [str(TOP / "scripts/sandbox")]
+    for path in (VITRINE, GUEST, SYSTEM, TESTS):
+        sandbox += ["--file", str(path)]
+    todo = {}
+    for name, command, _, cpus, memory, timeout_s in jobs:
+        words = f"exec={command.replace(' ', ',')} {cmdline}"
+        argv = virtual_machine("vitrine", "/tmp/image", words, cpus, memory)
+        todo[name] = (name, timeout_s, f"[ -e /tmp/image ] || cat {SYSTEM} {TESTS} > /tmp/image; {shlex.join(argv)}")
+    for _ in range(SANDBOX_TRIES):
+        end = time.monotonic() + 300 + 6 * sum(seconds for _, seconds, _ in todo.values())
+        for name, status, text, _ in sandbox_cases.one_boot(sandbox, engine, list(todo.values()), end):
+            del todo[name]
+            text = text.replace("\r", "") + ("\nthe sandbox hung or ended\n" if status is None else "")
+            yield name, verdict(text), text
+        if not todo:
+            return
+    for name in todo:
+        yield name, None, "no result: the sandbox doesn't go on"
 
 
 def in_jail(folder, layers, command):
@@ -95,7 +154,7 @@ def in_jail(folder, layers, command):
 
 def virtual_machine(kernel, image, words, cpus, memory):
     if kernel == "vitrine":
-        return [str(TOP / "build/vitrine"), "run", "--no-reboot", "--cpus", str(cpus), "--memory", memory,
+        return [str(VITRINE), "run", "--no-reboot", "--cpus", str(cpus), "--memory", memory,
                 "--initrd", str(image), "--cmdline", words, str(GUEST)]
     if kernel == "linux":
         memory = f"{max(256, int(memory.rstrip('M')))}M"
@@ -106,11 +165,16 @@ def virtual_machine(kernel, image, words, cpus, memory):
             "-append", words]
 
 
+def exit_on_sigterm():
+    """So that what was started doesn't outlive us."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 def output_of(argv, timeout_s):
     """What ARGV writes; at the time limit it is killed with what it has started, and says so."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # so that it doesn't outlive us
+    exit_on_sigterm()
     note = ""
     try:
         text, _ = process.communicate(timeout=timeout_s)

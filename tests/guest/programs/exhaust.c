@@ -30,6 +30,15 @@ static int still_works(void *unused)
 	return write(open("works", O_WRONLY | O_CREAT, 0600), "x", 1) != 1;
 }
 
+/* Of all processes that are as small as this one, the one that judges them shall not be the victim. */
+static void be_killed_first(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	need(write(fd, "1000", 4) == 4);
+	close(fd);
+}
+
 /* Each child forks for as long as it can; fork fails in the end, and all wait to be killed. */
 static int bomb(void *unused)
 {
@@ -37,6 +46,7 @@ static int bomb(void *unused)
 	int refused = 0;
 
 	(void)unused;
+	be_killed_first();
 	if (!is_whole_machine)
 		setrlimit(RLIMIT_NPROC, &limit);
 	if (setgid(NOBODY_ELSE) || setuid(NOBODY_ELSE))
@@ -80,6 +90,7 @@ static int hog(void *unused)
 	struct rlimit limit = {64 * MIB, 64 * MIB};
 
 	(void)unused;
+	be_killed_first();
 	if (!is_whole_machine)
 		setrlimit(RLIMIT_AS, &limit);
 	for (;;) {

@@ -27,7 +27,7 @@ linux:
 	@tests/guest/linux/make-images
 
 # Programs that print "ok NAME" and "not ok NAME" lines, with their arguments.
-TEST_SCRIPTS := 'tests/guest/run-programs host' 'tests/guest/run-applets host' tests/guest/run-durability tests/guest/run-leaks tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
+TEST_SCRIPTS := 'tests/guest/run-programs host' 'tests/guest/run-applets host' 'tests/guest/run-guest-disks microvm' tests/guest/run-durability tests/guest/run-leaks tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
 	tests/sandbox/test-runner 'tests/sandbox/test-sandbox svm' tests/sandbox/test-linux-guest
 VTX_SCRIPTS := 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
 

@@ -33,7 +33,7 @@ TEST_SCRIPTS := '$(RUN_PROGRAMS) host' 'tests/guest/run-applets host' \
 	'$(RUN_PROGRAMS) microvm' 'tests/guest/run-applets microvm' '$(RUN_PROGRAMS) vitrine' \
 	'$(RUN_PROGRAMS) qemu process-smp registers-smp stopping threads-8 fork_exec fuzz' \
 	'$(RUN_PROGRAMS) svm mapping process-smp signals registers-smp pipes sockets threads-8 malformed exhaust fork_exec fuzz' \
-	tests/guest/run-durability tests/guest/run-leaks tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
+	'tests/guest/run-guest-disks microvm' tests/guest/run-durability tests/guest/run-leaks tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
 	tests/sandbox/test-runner 'tests/sandbox/test-sandbox svm' tests/sandbox/test-linux-guest
 VTX_SCRIPTS := '$(RUN_PROGRAMS) vtx process pipes' 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
 

@@ -85,6 +85,8 @@ void power_off(void)
 	else
 		off_by_acpi();
 	hypercall(HYPERCALL_POWEROFF, 0, 0);
+	if (machine.debug_exit_port)
+		io_write32(machine.debug_exit_port, 0);
 	print("no way to switch off was found; halting\n");
 	cpu_halt();
 }

@@ -2,7 +2,8 @@
  *
  * ext2 images with damage: mounting refuses, or all that can be reached is read, written and removed;
  * nothing crashes, hangs, or touches what isn't the file system's. EXT2_IMAGES=n: so many images (10,000 is
- * what a change to the file system should survive), EXT2_SEED=n: from there on.
+ * what a change to the file system should survive), EXT2_SEED=n: from there on, EXT2_SAVE=FILE: the images go
+ * there instead, one behind the other, for tests/guest/run-guest-disks.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #define DEPTH_MAX 6
 #define VISITS_MAX 400
 #define READ_MAX (256u << 10)
+#define SEED_STEP 0x9e3779b97f4a7c15ull
 
 static uint8_t good[KINDS][IMAGE_BYTES], damaged[IMAGE_BYTES];
 static uint64_t seed;
@@ -224,15 +226,32 @@ static unsigned number_of(const char *name, unsigned otherwise)
 	return text ? (unsigned)strtoul(text, NULL, 0) : otherwise;
 }
 
+static void save_images(const char *name, unsigned first, unsigned count)
+{
+	FILE *file = fopen(name, "wb");
+
+	assert_non_null(file);
+	for (unsigned i = first; i < first + count; i++) {
+		seed = i * SEED_STEP;
+		damage(i % KINDS);
+		assert_int_equal(IMAGE_BYTES, fwrite(damaged, 1, IMAGE_BYTES, file));
+	}
+	assert_int_equal(0, fclose(file));
+}
+
 static void test_damaged_images(void **state)
 {
 	const unsigned count = number_of("EXT2_IMAGES", IMAGES_DEFAULT);
 	const unsigned first = number_of("EXT2_SEED", 1);
 
 	(void)state;
+	if (getenv("EXT2_SAVE")) {
+		save_images(getenv("EXT2_SAVE"), first, count);
+		return;
+	}
 	print_console_level = LOG_EMERGENCY;
 	for (unsigned i = first; i < first + count; i++) {
-		seed = i * 0x9e3779b97f4a7c15ull;
+		seed = i * SEED_STEP;
 		if (getenv("EXT2_SEED"))
 			fprintf(stderr, "image %u\n", i);
 		damage(i % KINDS);

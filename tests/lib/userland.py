@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -27,12 +28,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sandbox_cases  # noqa: E402
 
 PROGRAMS = TOP / "build/guest/programs"
-APPLETS = TOP / "tests/guest/applets"
+FOLDERS = ("applets", "disks")      # of tests/guest: scripts
 GUEST = TOP / "build/guest/vitrine-guest"
 VITRINE = TOP / "build/vitrine"
 SYSTEM = TOP / "build/guest/initramfs.cpio"
 TESTS = TOP / "build/guest/tests.cpio"      # what archives() adds, with every program: make user-programs
 QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-display", "none", "-serial", "stdio", "-no-reboot"]
+# A microvm with ACPI doesn't say where its disks are, and one without can't be switched off.
+MICROVM_DISKS = ["-M", "microvm,acpi=off,ioapic2=off", "-global", "virtio-mmio.force-legacy=false",
+                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 QEMU_STARTS_S = 20      # what its firmware, and a stock Linux, need more
 SANDBOXES = ("svm", "vtx")
 KERNELS = ("host", "vitrine", "qemu", "microvm", "linux", *SANDBOXES)
@@ -70,11 +74,12 @@ def missing(kernel):
 
 
 def archives(programs):
-    """The system; and these programs in /tests, the applets' table, and the tests' /init."""
+    """The system; and these programs and the scripts in /tests, and the tests' /init."""
     own = cpio.Archive(merged_usr=False)
     for name in programs:
         own.add_file(PROGRAMS / name, f"/tests/{name}")
-    own.add_file(APPLETS, "/tests/applets")
+    for folder in FOLDERS:
+        own.add_file(TOP / "tests/guest" / folder, f"/tests/{folder}")
     own.add_file(PROGRAMS / "init", "/init")
     return SYSTEM.read_bytes(), own.bytes()
 
@@ -95,8 +100,9 @@ def run_all(kernel, jobs):
         yield name, *run(kernel, command, programs, cpus, memory, timeout_s)
 
 
-def run(kernel, command, programs=(), cpus=1, memory="128M", timeout_s=60, cmdline=""):
-    """(status or None if it didn't end properly, what was written)."""
+def run(kernel, command, programs=(), cpus=1, memory="128M", timeout_s=60, cmdline="", disks=(), cut=None):
+    """(status or None if it didn't end properly, what was written). disks: pairs of an image and "virtio" or "ide".
+    cut: the machine is killed when it has written this."""
     if kernel in SANDBOXES:
         job = ("run", command, programs, cpus, memory, timeout_s)
         return next(in_sandbox(kernel, [job], cmdline))[1:]
@@ -107,10 +113,13 @@ def run(kernel, command, programs=(), cpus=1, memory="128M", timeout_s=60, cmdli
         else:
             image = Path(folder, "initramfs")
             image.write_bytes(system + bytes(-len(system) % 4) + own)
+            if kernel == "microvm" and disks:
+                cmdline += " debug-exit"
             argv = virtual_machine(kernel, image, f"exec={command.replace(' ', ',')} {cmdline}", cpus, memory)
+            argv += disk_options(kernel, disks)
         if kernel not in ("host", "vitrine"):
             timeout_s += QEMU_STARTS_S
-        text = output_of(argv, timeout_s)
+        text = output_until(argv, timeout_s, cut) if cut else output_of(argv, timeout_s)
     return verdict(text), text
 
 
@@ -168,6 +177,39 @@ def virtual_machine(kernel, image, words, cpus, memory):
 def exit_on_sigterm():
     """So that what was started doesn't outlive us."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def disk_options(kernel, disks):
+    options = [*MICROVM_DISKS] if kernel == "microvm" and disks else []
+    for number, (image, model) in enumerate(disks):
+        if kernel == "vitrine":
+            options += ["--disk", f"{image},model={'ide-dma' if model == 'ide' else model}"]
+        elif model == "ide":
+            options += ["-drive", f"file={image},if=ide,format=raw,index={number}"]
+        else:
+            device = "virtio-blk-device" if kernel == "microvm" else "virtio-blk-pci,disable-legacy=on"
+            options += ["-drive", f"file={image},if=none,format=raw,id=d{number}",
+                        "-device", f"{device},drive=d{number},serial=disk{number}"]
+    return options
+
+
+def output_until(argv, timeout_s, cut):
+    """What ARGV writes up to the line CUT, at which it is killed as by a power failure; or all, without it."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    timer = threading.Timer(timeout_s, process.kill)
+    timer.start()
+    text = ""
+    try:
+        for line in process.stdout:
+            text += line.decode(errors="replace").replace("\r", "")
+            if text.endswith(f"{cut}\n"):
+                break
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+    return text
 
 
 def output_of(argv, timeout_s):

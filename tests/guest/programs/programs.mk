@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Programs that run under the bundled guest and under Linux alike, in build/guest/programs/:
 #   make user-programs   builds them, and build/guest/tests.cpio, which follows initramfs.cpio in a test
+#                        and what damages the disks of tests/guest/run-guest-disks
 #   make test-programs   runs them, and busybox's applets, on this machine's own Linux; KERNEL=vitrine: on the
 #                        bundled guest, or qemu, microvm, linux (tests/lib/userland.py)
 
@@ -39,7 +40,7 @@ $(TESTS_CPIO): $(PROGRAMS) $(APPLET_FILES) $(MAKE_INITRAMFS)
 KERNEL ?= host
 
 .PHONY: user-programs test-programs
-user-programs: $(INITRAMFS) $(TESTS_CPIO)
+user-programs: $(INITRAMFS) $(TESTS_CPIO) $(B)/tests/kernel/test_ext2_damaged
 
 test-programs: user-programs guest $(B)/vitrine
 	@tests/run script 'tests/guest/run-programs $(KERNEL)' 'tests/guest/run-applets $(KERNEL)'

@@ -54,9 +54,26 @@ void fpu_save(struct fpu_state *state)
 	memset(state, 0x5a, sizeof *state);
 }
 
-void fpu_load(const struct fpu_state *state)
+void fpu_load(struct fpu_state *state)
 {
 	loaded = *state;
+}
+
+/* Here is a host whose vector registers fxsave has all of. */
+const void *xstate_of_running(uint32_t *bytes)
+{
+	*bytes = 0;
+	return NULL;
+}
+
+bool xstate_read_user(uint64_t from_gva, uint32_t bytes)
+{
+	(void)from_gva, (void)bytes;
+	return false;
+}
+
+void xstate_reset(void)
+{
 }
 
 void fpu_reset(void)

@@ -195,7 +195,7 @@ static uint64_t missed;
 
 static void repeats(struct timer *timer)
 {
-	missed += timer_repeat(timer, 10);
+	missed += timer_repeat(timer, 10, 0);
 	expired_count++;
 }
 

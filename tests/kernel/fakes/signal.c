@@ -13,6 +13,12 @@ void signal_send_number_locked(struct process *process, int number)
 	host_signals_sent++;
 }
 
+int signal_send_number(struct process *process, int number)
+{
+	signal_send_number_locked(process, number);
+	return 0;
+}
+
 struct process *process_get(struct process *process)
 {
 	__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);

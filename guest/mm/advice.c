@@ -34,11 +34,6 @@ enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 enum { MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
 enum { MLOCK_ONFAULT = 1 };
 
-static uint64_t round_up(uint64_t bytes)
-{
-	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-}
-
 /* --- madvise */
 
 static int drop_pages(struct vm_area *area, unsigned unused)
@@ -72,8 +67,11 @@ static int populate(struct vm_area *area, unsigned write)
 	if (write && !(area->protection & PROT_WRITE))
 		return -EINVAL;
 	for (uint64_t gva = area->start_gva; gva < area->end_gva; gva += PAGE_BYTES) {
-		const int error = space_fault_locked(area->space, gva,
-						     write ? SPACE_WRITE : SPACE_READ, false);
+		const int error = process_this()->exiting
+					  ? -EINTR
+					  : space_fault_locked(area->space, gva,
+							       write ? SPACE_WRITE : SPACE_READ,
+							       false);
 
 		if (error)
 			return error == -EACCES ? -EINVAL : error == -EIO ? -EFAULT : error;
@@ -94,7 +92,7 @@ int64_t sys_madvise(uint64_t gva, uint64_t bytes, int advice)
 				      1u << MADV_DODUMP | 1u << MADV_COLD;
 	unsigned how = advice == MADV_POPULATE_WRITE;
 
-	bytes = round_up(bytes);
+	bytes = page_round_up(bytes);
 	if (gva % PAGE_BYTES || !space_range_is_valid(gva, bytes) || advice < 0)
 		return -EINVAL;
 	if (advice < 32 && hints >> advice & 1)
@@ -138,7 +136,7 @@ static struct file *next_shared(struct space *space, uint64_t *gva, uint64_t end
 
 int64_t sys_msync(uint64_t gva, uint64_t bytes, int flags)
 {
-	const uint64_t end = gva + round_up(bytes);
+	const uint64_t end = gva + page_round_up(bytes);
 	uint64_t first = 0, last = 0;
 	struct file *file;
 	bool hole = false;
@@ -181,7 +179,7 @@ static bool is_resident(const struct vm_area *area, uint64_t gva)
 int64_t sys_mincore(uint64_t gva, uint64_t bytes, uint64_t vector_gva)
 {
 	struct space *space = task_this()->space;
-	const uint64_t end = gva + round_up(bytes);
+	const uint64_t end = gva + page_round_up(bytes);
 	uint8_t part[64];
 
 	if (gva % PAGE_BYTES)
@@ -234,6 +232,7 @@ static int set_locked(struct vm_area *area, unsigned lock)
 	const uint64_t pages = (area->end_gva - area->start_gva) / PAGE_BYTES;
 	struct mark mark = {.visitor.visit = mark_entry, .set = lock ? PTE_LOCKED_MEMORY : 0};
 	uint64_t gva = area->start_gva;
+	int error;
 
 	if (!!(area->flags & MAP_LOCKED) == !!lock)
 		return 0;
@@ -247,14 +246,15 @@ static int set_locked(struct vm_area *area, unsigned lock)
 		gva = tables_walk(space, gva, area->end_gva, &mark.visitor);
 		spin_unlock(&space->tables, flags);
 	}
-	return lock & MCL_ONFAULT ? 0 : space_populate(space, area->start_gva, area->end_gva);
+	error = lock & MCL_ONFAULT ? 0 : space_populate(space, area->start_gva, area->end_gva);
+	return error == -EIO ? -ENOMEM : error == -ENOMEM ? -EAGAIN : error;
 }
 
 static int64_t lock_range(uint64_t gva, uint64_t bytes, unsigned lock)
 {
 	const uint64_t start = gva & ~(uint64_t)(PAGE_BYTES - 1);
 
-	bytes = round_up(bytes + gva % PAGE_BYTES);
+	bytes = page_round_up(bytes + gva % PAGE_BYTES);
 	if (!space_range_is_valid(start, bytes))
 		return -ENOMEM;
 	return space_for_areas(task_this()->space, start, start + bytes, set_locked, lock);
@@ -283,7 +283,7 @@ static int64_t lock_all(unsigned lock)
 	int error = 0;
 
 	mutex_lock(&space->lock);
-	for (struct vm_area *area = area_of(space->areas.first); area && !error;
+	for (struct vm_area *area = area_of(space->areas.first); area && error != -ENOMEM;
 	     area = area_next(area))
 		error = set_locked(area, lock);
 	mutex_unlock(&space->lock);

@@ -15,11 +15,6 @@
 #define KEPT_FLAGS \
 	(MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_LOCKED | MAP_STACK | MAP_NORESERVE)
 
-static uint64_t round_up(uint64_t bytes)
-{
-	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-}
-
 bool space_range_is_valid(uint64_t gva, uint64_t bytes)
 {
 	return gva % PAGE_BYTES == 0 && gva <= USER_END && bytes <= USER_END - gva;
@@ -73,7 +68,7 @@ int space_unmap(struct space *space, uint64_t gva, uint64_t bytes)
 	struct list released = LIST_EMPTY(released);
 	int error;
 
-	bytes = round_up(bytes);
+	bytes = page_round_up(bytes);
 	if (!bytes || !space_range_is_valid(gva, bytes))
 		return -EINVAL;
 	mutex_lock(&space->lock);
@@ -188,7 +183,7 @@ int64_t space_map(struct space *space, uint64_t wish_gva, uint64_t bytes, unsign
 	struct vm_area *area;
 	int64_t result;
 
-	bytes = round_up(bytes);
+	bytes = page_round_up(bytes);
 	if (space->lock_future)
 		flags |= MAP_LOCKED;
 	result = check(space, wish_gva, bytes, protection, flags, file, offset);
@@ -226,12 +221,14 @@ int space_populate(struct space *space, uint64_t start_gva, uint64_t end_gva)
 	for (; area && area->start_gva < end_gva; area = area_next(area)) {
 		const uint64_t stop = area->end_gva < end_gva ? area->end_gva : end_gva;
 		const bool write = area->protection & PROT_WRITE && !area_is_shared(area);
+		const enum space_access access = write ? SPACE_WRITE : SPACE_READ;
 
 		if (gva < area->start_gva)
 			gva = area->start_gva;
 		for (; area->protection && gva < stop && !error; gva += PAGE_BYTES)
-			error = space_fault_locked(space, gva, write ? SPACE_WRITE : SPACE_READ,
-						   false);
+			error = process_this()->exiting
+					? -EINTR
+					: space_fault_locked(space, gva, access, false);
 	}
 	return error;
 }
@@ -328,7 +325,7 @@ int space_for_areas(struct space *space, uint64_t start_gva, uint64_t end_gva,
 
 int space_protect(struct space *space, uint64_t gva, uint64_t bytes, unsigned protection)
 {
-	bytes = round_up(bytes);
+	bytes = page_round_up(bytes);
 	if (gva % PAGE_BYTES || protection & ~7u)
 		return -EINVAL;
 	if (!space_range_is_valid(gva, bytes))

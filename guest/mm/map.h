@@ -5,7 +5,13 @@
 #ifndef GUEST_MM_MAP_H
 #define GUEST_MM_MAP_H
 
+#include "guest/mm/layout.h"
 #include "guest/mm/space.h"
+
+static inline uint64_t page_round_up(uint64_t bytes)
+{
+	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+}
 
 /* Page-aligned and in the user half. */
 bool space_range_is_valid(uint64_t gva, uint64_t bytes);

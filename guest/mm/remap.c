@@ -15,11 +15,6 @@ enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2 };
 
 static const char heap[] = "[heap]";
 
-static uint64_t round_up(uint64_t bytes)
-{
-	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-}
-
 static bool is_free(struct space *space, uint64_t start_gva, uint64_t end_gva)
 {
 	const struct vm_area *area = area_find(space, start_gva);
@@ -65,8 +60,8 @@ uint64_t space_set_brk(struct space *space, uint64_t brk_gva)
 	mutex_lock(&space->lock);
 	done = brk_gva >= space->brk_start_gva && brk_gva < USER_END &&
 	       brk_gva - space->brk_start_gva <= limit_of(RLIMIT_DATA);
-	start = round_up(space->brk_gva);
-	end = round_up(brk_gva);
+	start = page_round_up(space->brk_gva);
+	end = page_round_up(brk_gva);
 	if (done && end > start)
 		done = grow_heap(space, start, end);
 	else if (done && end < start)
@@ -196,8 +191,8 @@ int64_t space_remap(struct space *space, uint64_t gva, uint64_t old_bytes, uint6
 	struct list released = LIST_EMPTY(released);
 	int64_t result;
 
-	old_bytes = round_up(old_bytes);
-	new_bytes = round_up(new_bytes);
+	old_bytes = page_round_up(old_bytes);
+	new_bytes = page_round_up(new_bytes);
 	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || !old_bytes || !new_bytes ||
 	    new_bytes > USER_END || !space_range_is_valid(gva, old_bytes))
 		return -EINVAL;

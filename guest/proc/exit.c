@@ -172,16 +172,10 @@ static bool leave_process(struct task *task, int32_t status)
 {
 	struct process *process = task->process;
 	const uint64_t flags = spin_lock(&process_lock);
+	const struct usage usage = task_usage(task);
 	bool last;
 
-	usage_add(&process->ended, &(struct usage){
-					   .user_ns = task->sched.user_ns,
-					   .system_ns = task->sched.system_ns,
-					   .faults_minor = task->fault_count_minor,
-					   .faults_major = task->fault_count_major,
-					   .switches_voluntary = task->sched.switches_voluntary,
-					   .switches_involuntary = task->sched.switches_involuntary,
-				   });
+	usage_add(&process->ended, &usage);
 	task->exit_status = status;
 	signal_discard(&task->signals.queue, ~0ull, process);
 	list_remove(&task->in_process);

@@ -163,6 +163,15 @@ void process_put(struct process *process)
 	kfree(process);
 }
 
+struct process *process_of(const struct task *task)
+{
+	const uint64_t flags = spin_lock(&process_lock);
+	struct process *process = process_get(task->process);
+
+	spin_unlock(&process_lock, flags);
+	return process;
+}
+
 static void alarm_expired(struct timer *timer)
 {
 	struct process *process = container_of(timer, struct process, alarm);
@@ -249,22 +258,25 @@ void usage_add(struct usage *to, const struct usage *from)
 		to->resident_peak = from->resident_peak;
 }
 
+struct usage task_usage(const struct task *task)
+{
+	return (struct usage){.user_ns = task->sched.user_ns,
+			      .system_ns = task->sched.system_ns,
+			      .faults_minor = task->fault_count_minor,
+			      .faults_major = task->fault_count_major,
+			      .switches_voluntary = task->sched.switches_voluntary,
+			      .switches_involuntary = task->sched.switches_involuntary};
+}
+
 struct usage process_usage(const struct process *process)
 {
 	struct usage usage = process->ended;
 
 	list_for_each(link, &process->threads)
 	{
-		const struct task *task = container_of(link, struct task, in_process);
+		const struct usage its = task_usage(container_of(link, struct task, in_process));
 
-		usage_add(&usage, &(struct usage){
-					  .user_ns = task->sched.user_ns,
-					  .system_ns = task->sched.system_ns,
-					  .faults_minor = task->fault_count_minor,
-					  .faults_major = task->fault_count_major,
-					  .switches_voluntary = task->sched.switches_voluntary,
-					  .switches_involuntary = task->sched.switches_involuntary,
-				  });
+		usage_add(&usage, &its);
 	}
 	return usage;
 }

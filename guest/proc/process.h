@@ -146,6 +146,9 @@ bool process_id_is_used(int32_t id);
 struct process *process_get(struct process *process);
 void process_put(struct process *process);
 
+/* A reference to the process of any task: it may be ending, with process_lock held. */
+struct process *process_of(const struct task *task);
+
 /* Whether a process, a group or a session has this number, so that no task may get it. */
 bool process_id_is_used(int32_t id);
 
@@ -175,6 +178,7 @@ void process_report_to_parent(struct process *process, int code, int status);
 
 /* What a process has used: its threads that live and those that have ended. Under process_lock. */
 struct usage process_usage(const struct process *process);
+struct usage task_usage(const struct task *task);
 void usage_add(struct usage *to, const struct usage *from);
 
 /* In seconds and microseconds, with usage's other fields: struct rusage at gva. 0 or -EFAULT. */

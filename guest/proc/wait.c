@@ -225,12 +225,7 @@ int64_t sys_getrusage(int who, uint64_t usage_gva)
 	else if (who == RUSAGE_CHILDREN)
 		usage = process->children_usage;
 	else
-		usage = (struct usage){.user_ns = task->sched.user_ns,
-				       .system_ns = task->sched.system_ns,
-				       .faults_minor = task->fault_count_minor,
-				       .faults_major = task->fault_count_major,
-				       .switches_voluntary = task->sched.switches_voluntary,
-				       .switches_involuntary = task->sched.switches_involuntary};
+		usage = task_usage(task);
 	spin_unlock(&process_lock, flags);
 	if (who < RUSAGE_CHILDREN || who > RUSAGE_THREAD)
 		return -EINVAL;

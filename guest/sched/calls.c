@@ -52,9 +52,12 @@ static struct task *find(int tid)
 static bool may_change(const struct task *task)
 {
 	const struct credentials *self = &process_this()->credentials;
-	const struct credentials *other = &task->process->credentials;
+	struct process *process = process_of(task);
+	const struct credentials *other = &process->credentials;
+	const bool may = self->euid == 0 || self->euid == other->euid || self->euid == other->uid;
 
-	return self->euid == 0 || self->euid == other->euid || self->euid == other->uid;
+	process_put(process);
+	return may;
 }
 
 static bool is_realtime(int policy)

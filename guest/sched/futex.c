@@ -254,7 +254,7 @@ static int64_t requeue(uint64_t word_gva, uint64_t word2_gva, bool shared, unsig
 /* The operation packed into value3 of FUTEX_WAKE_OP. */
 static int new_value(uint32_t packed, uint32_t old, uint32_t *value)
 {
-	uint32_t argument = packed >> 12 & 0xfff;
+	uint32_t argument = (uint32_t)((int32_t)(packed << 8) >> 20); /* 12 bits, with a sign */
 
 	if (packed >> 31) /* FUTEX_OP_ARG_SHIFT */
 		argument = 1u << (argument & 31);
@@ -270,7 +270,7 @@ static int new_value(uint32_t packed, uint32_t old, uint32_t *value)
 
 static int compare(uint32_t packed, uint32_t old)
 {
-	const int32_t left = (int32_t)old, right = packed & 0xfff;
+	const int32_t left = (int32_t)old, right = (int32_t)(packed << 20) >> 20;
 
 	switch (packed >> 24 & 15) {
 	case 0: return left == right;

@@ -33,13 +33,16 @@ static int read_cpu_clock(int clock, uint64_t *ns)
 	const int32_t id = ~(clock >> 3);
 	struct task_times times;
 	struct task *task = id ? task_find(id) : task_get(task_this());
+	struct process *process;
 
 	if (!task)
 		return -EINVAL;
+	process = process_of(task);
 	if (clock & 4)
 		account_task(task, &times);
 	else
-		account_process(task->process, &times);
+		account_process(process, &times);
+	process_put(process);
 	task_put(task);
 	*ns = (clock & 3) == 1 ? times.user : sum_of(&times);
 	return (clock & 3) == 3 ? -EINVAL : 0;

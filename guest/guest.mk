@@ -2,9 +2,12 @@
 # The bundled guest kernel: build/guest/vitrine-guest (stripped) and vitrine-guest.debug. It has flags
 # of its own; SAN and DEBUG are for the VMM and change nothing here.
 
-G := build/guest
+#
+# make guest-checked: the same with checked locks (guest/checked) in build/guest-checked, for stress tests
+
+G := build/guest$(if $(GUEST_DEBUG),-checked)
 GUEST_CC := $(CC)
-GUEST_CPPFLAGS := -I. -Ibuild/guest/gen -DVITRINE_VERSION='"$(VERSION)"'
+GUEST_CPPFLAGS := $(if $(GUEST_DEBUG),-Iguest/checked) -I. -I$(G)/gen -DVITRINE_VERSION='"$(VERSION)"'
 # Only baseline x86-64 without SSE: a deprivileged host emulates ring 0 and knows little more. Frame
 # pointers make backtraces.
 GUEST_CFLAGS := -std=gnu17 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
@@ -16,7 +19,7 @@ GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 GUEST_SRC := $(wildcard guest/*.c $(addprefix guest/,$(addsuffix /*.c,arch board bus drivers hostile \
-	block fs fs/ext2 fs/procfs fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio)))
+	block fs fs/ext2 fs/procfs fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio $(if $(GUEST_DEBUG),checked))))
 GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S
 GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o)
 USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
@@ -94,6 +97,10 @@ $(G)/vitrine-guest: $(G)/vitrine-guest.debug
 	$(Q)objcopy --strip-all $< $@
 
 guest: $(G)/vitrine-guest
+
+.PHONY: guest-checked
+guest-checked:
+	$(Q)$(MAKE) GUEST_DEBUG=1 build/guest-checked/vitrine-guest
 
 -include $(shell find $(G)/obj -name '*.d' 2>/dev/null)
 

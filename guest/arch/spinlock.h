@@ -29,6 +29,15 @@ static inline void spin_release(struct spinlock *lock)
 	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE); /* pairs with spin_take */
 }
 
+/* Assertions of a checked build (guest/checked): a task may sleep here; no lock is held. */
+static inline void spin_check_may_sleep(void)
+{
+}
+
+static inline void spin_check_none(void)
+{
+}
+
 /* Returns the interrupt state for spin_unlock(). */
 static inline uint64_t spin_lock(struct spinlock *lock)
 {

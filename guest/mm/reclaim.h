@@ -28,4 +28,7 @@ bool reclaim_may_use_reserve(void);
 void reclaim_add(struct page *page);
 void reclaim_remove(struct page *page);
 
+/* Every page of a file that is neither dirty, nor mapped, nor in use leaves the cache. */
+void reclaim_drop_clean(void);
+
 #endif

@@ -7,6 +7,7 @@
 #include "guest/fs/random.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
+#include "guest/mm/reclaim.h"
 #include "guest/proc/process.h"
 #include "guest/proc/system_name.h"
 
@@ -122,6 +123,24 @@ static int show_overcommit(const struct proc_subject *subject, struct text *text
 	return text->error;
 }
 
+/* Linux's bit 0. Its bit 1, dentries and inodes, would save little here. */
+static int store_drop_caches(const struct proc_subject *subject, const char *word)
+{
+	(void)subject;
+	if (word[0] < '1' || word[0] > '3' || word[1])
+		return -EINVAL;
+	if (word[0] != '2')
+		reclaim_drop_clean();
+	return 0;
+}
+
+static int show_drop_caches(const struct proc_subject *subject, struct text *text)
+{
+	(void)subject;
+	text_print(text, "0\n");
+	return text->error;
+}
+
 static const struct proc_entry random_table[] = {
 	{.name = "boot_id", .permissions = 0444, .show = show_boot_id},
 	{.name = "entropy_avail", .permissions = 0444, .show = show_entropy},
@@ -143,6 +162,10 @@ static const struct proc_entry kernel_table[] = {
 };
 
 static const struct proc_entry vm_table[] = {
+	{.name = "drop_caches",
+	 .permissions = 0644,
+	 .show = show_drop_caches,
+	 .store = store_drop_caches},
 	{.name = "overcommit_memory", .permissions = 0444, .show = show_overcommit},
 	{0},
 };

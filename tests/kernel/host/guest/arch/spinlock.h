@@ -30,17 +30,6 @@ static inline void spin_release(struct spinlock *lock)
 	host_spinlocks_held--;
 }
 
-static inline void spin_check_none(void)
-{
-	if (host_spinlocks_held)
-		abort();
-}
-
-static inline void spin_check_may_sleep(void)
-{
-	spin_check_none();
-}
-
 static inline uint64_t spin_lock(struct spinlock *lock)
 {
 	const uint64_t flags = irq_save();

@@ -215,7 +215,6 @@ int proc_show_status(const struct proc_subject *subject, struct text *text)
 		   s.shared_pending, s.blocked);
 	text_print(text, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
 	text_print(text, "NoNewPrivs:\t%d\n", process->no_new_privileges);
-	text_print(text, "NoNewPrivs:\t%d\n", process->no_new_privileges);
 	text_print(text, "Cpus_allowed:\t%lx\n", subject->task->sched.allowed);
 	text_print(text, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		   s.used.switches_voluntary, s.used.switches_involuntary);

@@ -14,6 +14,7 @@
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/print.h"
 
+#define OFF_SPINS 10000000
 #define PM1_ENABLE_OFFSET 2
 #define PM1_POWER_BUTTON (1u << 8)
 #define PM1_SLP_TYP_SHIFT 10
@@ -85,6 +86,8 @@ void power_off(void)
 	else
 		off_by_acpi();
 	hypercall(HYPERCALL_POWEROFF, 0, 0);
+	for (unsigned i = 0; i < OFF_SPINS; i++)
+		cpu_relax(); /* QEMU lets the processor go on for a moment */
 	if (machine.debug_exit_port)
 		io_write32(machine.debug_exit_port, 0);
 	print("no way to switch off was found; halting\n");

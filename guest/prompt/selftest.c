@@ -270,6 +270,11 @@ static void test_sched(void)
 	selftest_sched(check);
 }
 
+static void test_fairness(void)
+{
+	selftest_fairness(check);
+}
+
 static void test_shares(void)
 {
 	selftest_shares(check);
@@ -290,12 +295,13 @@ static const struct {
 	void (*run)(void);
 	bool by_name; /* needs devices: not part of "all" */
 } test[] = {
-	{"boot", test_boot, false},	{"smp", test_smp, false},
-	{"timer", test_timer, false},	{"kvmclock", test_kvmclock, false},
-	{"memory", test_memory, false}, {"trap", test_trap, false},
-	{"user", test_user, false},	{"hyper", test_hyper, false},
-	{"sched", test_sched, false},	{"shares", test_shares, true},
-	{"disk", test_disk, true},	{"net", test_net, true},
+	{"boot", test_boot, false},	   {"smp", test_smp, false},
+	{"timer", test_timer, false},	   {"kvmclock", test_kvmclock, false},
+	{"memory", test_memory, false},	   {"trap", test_trap, false},
+	{"user", test_user, false},	   {"hyper", test_hyper, false},
+	{"sched", test_sched, false},	   {"shares", test_shares, true},
+	{"fairness", test_fairness, true}, {"disk", test_disk, true},
+	{"net", test_net, true},
 };
 
 uint32_t selftest_run(const char *name)

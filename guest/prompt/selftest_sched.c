@@ -427,10 +427,15 @@ static void print_trace(void)
 		print("%s", line);
 }
 
-void selftest_shares(void (*check_with)(bool condition, const char *what))
+void selftest_fairness(void (*check_with)(bool condition, const char *what))
 {
 	check = check_with;
 	test_fairness();
+}
+
+void selftest_shares(void (*check_with)(bool condition, const char *what))
+{
+	selftest_fairness(check_with);
 	test_nice();
 	test_realtime();
 	test_sleep();

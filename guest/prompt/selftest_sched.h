@@ -10,7 +10,10 @@
 /* Calls check(condition, text) for each thing that is tested. */
 void selftest_sched(void (*check)(bool condition, const char *what));
 
-/* Those of them that are of time: shares, priorities, sleep. */
+/* Whether equal threads get equal time. */
+void selftest_fairness(void (*check)(bool condition, const char *what));
+
+/* Those of them that are of time, that one among them: shares, priorities, sleep. */
 void selftest_shares(void (*check)(bool condition, const char *what));
 
 /* Whether a thread bound to each CPU runs there, and sleeps and wakes there by that CPU's own timer. */

@@ -162,7 +162,7 @@ def in_jail(folder, layers, command):
     root.mkdir(mode=0o755)
     for layer in layers:
         subprocess.run(["cpio", "-idmu", "--quiet", "--no-absolute-filenames"], input=layer, cwd=root, check=True)
-    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net",
+    return ["env", "--default-signal", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net",
             "sh", "-c", JAIL, "jail", str(root), command]
 
 

@@ -76,6 +76,11 @@ static int read_page(struct page_cache *cache, struct page *page)
 	return pages_io(cache, &page, 1, BLOCK_READ);
 }
 
+static int read_pages(struct page_cache *cache, struct page **pages, unsigned count)
+{
+	return pages_io(cache, pages, count, BLOCK_READ);
+}
+
 static int write_page(struct page_cache *cache, struct page *page)
 {
 	return pages_io(cache, &page, 1, BLOCK_WRITE);
@@ -86,26 +91,11 @@ static int write_pages(struct page_cache *cache, struct page **pages, unsigned c
 	return pages_io(cache, pages, count, BLOCK_WRITE);
 }
 
-static void read_ahead(struct page_cache *cache, uint64_t index, unsigned count)
-{
-	struct page *pages[CACHE_BATCH_MAX];
-	unsigned n = 0;
-	int error;
-
-	for (unsigned i = 0; i < count && n < CACHE_BATCH_MAX; i++) {
-		pages[n] = cache_add_locked(cache, index + i);
-		n += pages[n] != NULL;
-	}
-	error = n ? pages_io(cache, pages, n, BLOCK_READ) : 0;
-	for (unsigned i = 0; i < n; i++)
-		cache_end_read(pages[i], error);
-}
-
 static const struct cache_operations cache_operations = {
 	.read_page = read_page,
+	.read_pages = read_pages,
 	.write_page = write_page,
 	.write_pages = write_pages,
-	.read_ahead = read_ahead,
 };
 
 /* --- reads and writes */

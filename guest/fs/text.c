@@ -66,12 +66,6 @@ void text_pad(struct text *text, size_t line_start, size_t width)
 	while (!text->error && text->length - line_start < width);
 }
 
-void text_free(struct text *text)
-{
-	kfree(text->at);
-	*text = (struct text){0};
-}
-
 int text_open(struct file *file, const struct text_source *source)
 {
 	struct reader *reader = kmalloc(sizeof(*reader));
@@ -89,7 +83,7 @@ void text_release(struct file *file)
 	struct reader *reader = file->private;
 
 	if (reader)
-		text_free(&reader->text);
+		kfree(reader->text.at);
 	kfree(reader);
 }
 

@@ -23,7 +23,6 @@ void text_print(struct text *text, const char *format, ...) __attribute__((forma
 void text_add(struct text *text, const void *bytes, size_t length);
 /* Spaces until the line that begins at line_start has width bytes, at least one. */
 void text_pad(struct text *text, size_t line_start, size_t width);
-void text_free(struct text *text);
 
 /* The operations of a file whose inode says how to make its text. It is made by the read at position 0
  * and kept for the reads that follow, so that a reader of small pieces sees one moment. */

@@ -8,6 +8,7 @@
 #include "guest/mm/cache.h"
 #include "guest/mm/limits.h"
 #include "guest/mm/map.h"
+#include "guest/mm/read_ahead.h"
 #include "guest/mm/slab.h"
 #include "guest/mm/space_pages.h"
 #include "guest/mm/swap.h"
@@ -56,9 +57,9 @@ static int read_soon(struct vm_area *area, unsigned unused)
 	const uint64_t count = (area->end_gva - area->start_gva) / PAGE_BYTES;
 
 	(void)unused;
-	if (area->cache && area->cache->operations->read_ahead)
-		area->cache->operations->read_ahead(area->cache, area->first_index,
-						    count < 256 ? (unsigned)count : 256);
+	if (area->cache && area->cache->operations->read_pages)
+		read_ahead_now(area->cache, area->first_index,
+			       count < CACHE_BATCH_MAX ? (unsigned)count : CACHE_BATCH_MAX);
 	return 0;
 }
 

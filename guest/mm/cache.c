@@ -144,8 +144,8 @@ struct page *cache_read(struct page_cache *cache, uint64_t index, int *error)
 			*error = -ENOMEM;
 			return NULL;
 		}
-		if (cache->operations->read_ahead)
-			cache_read_ahead(cache, index, page->flags & PAGE_UPTODATE);
+		if (cache->operations->read_pages)
+			read_ahead(cache, index, page->flags & PAGE_UPTODATE);
 		if (__atomic_load_n(&page->flags, __ATOMIC_ACQUIRE) & PAGE_UPTODATE)
 			return page;
 		*error = fill(cache, page);

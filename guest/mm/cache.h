@@ -28,8 +28,9 @@ struct cache_operations {
 	/* The same for several pages in ascending order; what follows on disk goes there as one request.
 	 * NULL: one by one. */
 	int (*write_pages)(struct page_cache *cache, struct page **pages, unsigned count);
-	/* Hint: these pages will be read soon. NULL: no read-ahead. */
-	void (*read_ahead)(struct page_cache *cache, uint64_t index, unsigned count);
+	/* The same as read_page for several pages in ascending order, at most CACHE_BATCH_MAX, in as few
+	 * requests as they lie on disk. NULL: no read-ahead. */
+	int (*read_pages)(struct page_cache *cache, struct page **pages, unsigned count);
 };
 
 struct page_cache {
@@ -74,7 +75,7 @@ void cache_truncate(struct page_cache *cache, uint64_t size);
 /* Writes the dirty pages of [first, last] and waits. 0 or the first -errno. */
 int cache_write_back(struct page_cache *cache, uint64_t first, uint64_t last);
 
-/* For read_ahead(): a new page at index, locked, not up to date, referenced. NULL: there is one already,
+/* For reading ahead: a new page at index, locked, not up to date, referenced. NULL: there is one already,
  * or no memory at hand. cache_end_read() says how reading it went, unlocks it and drops the reference. */
 struct page *cache_add_locked(struct page_cache *cache, uint64_t index);
 void cache_end_read(struct page *page, int error);

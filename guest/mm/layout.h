@@ -30,8 +30,6 @@
 #define GIB 0x40000000
 
 #define USER_BASE 0x400000
-#define USER_STACK_TOP 0x480000
-#define USER_STACK_BYTES 0x4000
 #define USER_END 0x7ffffffff000
 
 #ifndef DIRECT_BASE /* tests on the host have it elsewhere */
@@ -72,7 +70,6 @@
 #define PTE_ACCESSED 0x20
 #define PTE_ACCESSED_DIRTY 0x60
 #define PTE_LARGE 0x80
-#define PTE_OWNED 0x200 /* for software: the frame belongs to this mapping */
 #define PTE_NX 0x8000000000000000
 
 /* Where the processor's startup code for application processors is copied to: free RAM below 1 MiB

@@ -101,8 +101,6 @@ static inline bool page_try_lock(struct page *page)
 	return !(__atomic_fetch_or(&page->flags, PAGE_LOCKED, __ATOMIC_ACQUIRE) & PAGE_LOCKED);
 }
 void page_unlock(struct page *page);
-/* Sleeps until PAGE_WRITEBACK is gone. */
-void page_wait_write_back(struct page *page);
 void page_end_write_back(struct page *page);
 
 static inline void page_set(struct page *page, uint32_t flags)

@@ -31,12 +31,6 @@ void page_unlock(struct page *page)
 	waitq_wake(queue_of(page));
 }
 
-void page_wait_write_back(struct page *page)
-{
-	wait_uninterruptible(queue_of(page),
-			     !(__atomic_load_n(&page->flags, __ATOMIC_ACQUIRE) & PAGE_WRITEBACK));
-}
-
 void page_end_write_back(struct page *page)
 {
 	page_clear(page, PAGE_WRITEBACK);

@@ -158,27 +158,3 @@ uint64_t *paging_create_space(void)
 	pml4[511] = kernel_pml4[511];
 	return pml4;
 }
-
-/* Only entries of [start, end) are looked at: each look is an emulated instruction or two. */
-static void free_table(uint64_t *table, unsigned level, uint64_t start, uint64_t end)
-{
-	const uint64_t span = 1ull << (12 + 9 * level); /* of one entry */
-
-	for (uint64_t gva = start & ~(span - 1); gva < end; gva += span) {
-		const uint64_t entry = table[entry_index(gva, level)];
-
-		if (!(entry & PTE_PRESENT))
-			continue;
-		if (level > 0)
-			free_table(table_of(entry), level - 1, gva < start ? start : gva,
-				   gva + span < end ? gva + span : end);
-		else if (entry & PTE_OWNED)
-			frame_free(entry & ADDRESS);
-	}
-	frame_free(paging_root(table));
-}
-
-void paging_free_space(uint64_t *pml4, uint64_t start_gva, uint64_t end_gva)
-{
-	free_table(pml4, 3, start_gva, end_gva);
-}

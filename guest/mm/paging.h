@@ -51,10 +51,6 @@ uint64_t paging_lookup(const uint64_t *pml4, uint64_t gva);
 /* A new address space: the kernel's half and nothing else. NULL: no memory. */
 uint64_t *paging_create_space(void);
 
-/* Frees a space that is not in use: the tables for [start, end), outside of which nothing may be
- * mapped, and the frames mapped as PTE_OWNED. */
-void paging_free_space(uint64_t *pml4, uint64_t start_gva, uint64_t end_gva);
-
 /* GPA of a table for CR3. */
 static inline uint64_t paging_root(const uint64_t *pml4)
 {

@@ -13,7 +13,22 @@
 #define WINDOW_MIN 4
 #define WINDOW_MAX 32
 
-void cache_read_ahead(struct page_cache *cache, uint64_t index, bool hit)
+void read_ahead_now(struct page_cache *cache, uint64_t index, unsigned count)
+{
+	struct page *pages[CACHE_BATCH_MAX];
+	unsigned n = 0;
+	int error;
+
+	for (unsigned i = 0; i < count && n < CACHE_BATCH_MAX; i++) {
+		pages[n] = cache_add_locked(cache, index + i);
+		n += pages[n] != NULL;
+	}
+	error = n ? cache->operations->read_pages(cache, pages, n) : 0;
+	for (unsigned i = 0; i < n; i++)
+		cache_end_read(pages[i], error);
+}
+
+void read_ahead(struct page_cache *cache, uint64_t index, bool hit)
 {
 	const uint64_t end = cache->inode ? (cache->inode->size + PAGE_BYTES - 1) / PAGE_BYTES : 0;
 	const bool in_order = cache->read_window && index <= cache->read_next &&
@@ -38,5 +53,5 @@ void cache_read_ahead(struct page_cache *cache, uint64_t index, bool hit)
 	if (count > end - first)
 		count = end - first;
 	if (count > 1)
-		cache->operations->read_ahead(cache, first, (unsigned)count);
+		read_ahead_now(cache, first, (unsigned)count);
 }

@@ -243,15 +243,6 @@ int signal_send_number(struct process *process, int number)
 	return signal_send(process, &(struct signal_info){.number = number, .code = SI_KERNEL});
 }
 
-int signal_send_group(int32_t group, const struct signal_info *info)
-{
-	const uint64_t flags = spin_lock(&process_lock);
-	const int result = signal_send_group_locked(group, info);
-
-	spin_unlock(&process_lock, flags);
-	return result;
-}
-
 bool signal_is_fatal(int number)
 {
 	const struct task *task = task_this();

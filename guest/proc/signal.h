@@ -133,8 +133,6 @@ int signal_send(struct process *process, const struct signal_info *info);
 int signal_send_task(struct task *task, const struct signal_info *info);
 /* A plain one from the kernel. */
 int signal_send_number(struct process *process, int number);
-/* To all of a process group. -ESRCH: it is empty. */
-int signal_send_group(int32_t group, const struct signal_info *info);
 
 /* Takes the handler of the running process away. */
 void signal_set_default(int number);

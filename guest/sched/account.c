@@ -39,13 +39,13 @@ unsigned account_runnable(void)
 	return count;
 }
 
-static uint64_t active(void)
+unsigned account_blocked(void)
 {
-	int64_t uninterruptible = 0;
+	int64_t count = 0; /* of one queue it may be negative: who blocked there woke elsewhere */
 
 	for (uint64_t left = sched_online; left; left &= left - 1)
-		uninterruptible += run_queue_of(__builtin_ctzll(left))->uninterruptible;
-	return account_runnable() + (uninterruptible > 0 ? uninterruptible : 0);
+		count += run_queue_of(__builtin_ctzll(left))->uninterruptible;
+	return count > 0 ? (unsigned)count : 0;
 }
 
 static void load_step(uint64_t tasks)
@@ -67,7 +67,7 @@ void account_load(uint64_t now_ns)
 		missed = (now_ns - load_due_ns) / LOAD_PERIOD_NS;
 		for (uint64_t i = 0; i < missed && i < MISSED_MAX; i++)
 			load_step(0);
-		load_step(active());
+		load_step(account_runnable() + account_blocked());
 		load_due_ns += (missed + 1) * LOAD_PERIOD_NS;
 	}
 	spin_unlock(&load_lock, flags);

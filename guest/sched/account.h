@@ -37,5 +37,7 @@ void account_process(struct process *process, struct task_times *times);
 void account_load_averages(uint64_t load[3]);
 /* Tasks that run or want to. */
 unsigned account_runnable(void);
+/* Tasks that wait and can't be interrupted. */
+unsigned account_blocked(void);
 
 #endif

@@ -275,13 +275,6 @@ void task_start(struct task *task)
 	irq_restore(flags);
 }
 
-void task_discard(struct task *task)
-{
-	leave(task);
-	task_put(task);
-	task_put(task);
-}
-
 struct task *kthread_start(const char *name, void (*function)(void *argument), void *argument)
 {
 	struct task *task = task_create(&kernel_process, name, function, argument);

@@ -79,8 +79,7 @@ struct task {
 
 /* A task of process that starts in function(argument), in no run queue yet; one reference is the
  * caller's. It is in process->threads, where it stays until its process takes it out. Nice level, policy
- * and affinity are the caller's own for a thread in user mode, the usual ones for others. To give up one
- * that was never started: task_discard(). NULL: no memory. */
+ * and affinity are the caller's own for a thread in user mode, the usual ones for others. NULL: no memory. */
 struct task *task_create(struct process *process, const char *name,
 			 void (*function)(void *argument), void *argument);
 
@@ -89,9 +88,6 @@ struct task *task_create_user(struct process *process, const struct trap_frame *
 
 /* Lets a new task run. */
 void task_start(struct task *task);
-
-/* Gives up a task that was not started, with the caller's reference. */
-void task_discard(struct task *task);
 
 /* A kernel thread, created and started; it may return from function. The caller has no reference: what
  * is returned is good as long as the thread lives. NULL: no memory. */

@@ -67,16 +67,6 @@ void tty_free(struct tty *tty)
 	kfree(tty);
 }
 
-uint64_t tty_number(const struct tty *tty)
-{
-	return tty->number;
-}
-
-int32_t tty_foreground_group(const struct tty *tty)
-{
-	return tty->foreground;
-}
-
 void tty_input(struct tty *tty, const char *bytes, size_t count)
 {
 	for (size_t i = 0; i < count;) {

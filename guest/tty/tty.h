@@ -96,10 +96,6 @@ void tty_signal(struct tty *tty, int number);
 /* SIGHUP and SIGCONT to the session, whose terminal it no longer is. */
 void tty_hang_up_session(struct tty *tty);
 
-/* For procfs: dev_t, and the foreground group. */
-uint64_t tty_number(const struct tty *tty);
-int32_t tty_foreground_group(const struct tty *tty);
-
 /* At boot: /dev/console, /dev/tty, /dev/ttyS0 (console_tty.c), and /dev/ptmx (pty.c). */
 void tty_init(void);
 /* From now on what comes over the line is the terminal's, not the prompt's. */

@@ -72,13 +72,18 @@ static void clear_tail(const struct inode *inode, struct page *page)
 		       start + PAGE_BYTES - inode->size);
 }
 
+static int read_pages(struct page_cache *cache, struct page **pages, unsigned count)
+{
+	const int error = data_io(cache, pages, count, BLOCK_READ);
+
+	for (unsigned i = 0; i < count; i++)
+		clear_tail(cache->inode, pages[i]);
+	return error;
+}
+
 static int read_page(struct page_cache *cache, struct page *page)
 {
-	const int error = data_io(cache, &page, 1, BLOCK_READ);
-
-	if (!error)
-		clear_tail(cache->inode, page);
-	return error;
+	return read_pages(cache, &page, 1);
 }
 
 static int write_pages(struct page_cache *cache, struct page **pages, unsigned count)
@@ -93,31 +98,11 @@ static int write_page(struct page_cache *cache, struct page *page)
 	return write_pages(cache, &page, 1);
 }
 
-/* The window that a reader in order has reached, in as few requests as it lies on disk. */
-static void read_ahead(struct page_cache *cache, uint64_t index, unsigned count)
-{
-	struct page *pages[CACHE_BATCH_MAX];
-	unsigned n = 0;
-	int error;
-
-	for (unsigned i = 0; i < count && n < CACHE_BATCH_MAX; i++) {
-		pages[n] = cache_add_locked(cache, index + i);
-		n += pages[n] != NULL;
-	}
-	if (!n)
-		return;
-	error = data_io(cache, pages, n, BLOCK_READ);
-	for (unsigned i = 0; i < n; i++) {
-		clear_tail(cache->inode, pages[i]);
-		cache_end_read(pages[i], error);
-	}
-}
-
 const struct cache_operations ext2_data_operations = {
 	.read_page = read_page,
+	.read_pages = read_pages,
 	.write_page = write_page,
 	.write_pages = write_pages,
-	.read_ahead = read_ahead,
 };
 
 /* --- writing */

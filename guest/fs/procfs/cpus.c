@@ -10,43 +10,29 @@
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/proc/process.h"
-#include "guest/sched/run_queue.h"
-#include "guest/sched/timer.h"
+#include "guest/sched/account.h"
 #include "guest/time/clock.h"
 
 #define NS_PER_SECOND 1000000000ul
-#define LOAD_PERIOD_NS (5 * NS_PER_SECOND)
-#define LOAD_ONE (1u << 11)
+#define LOAD_ONE (1ul << ACCOUNT_LOAD_SHIFT)
 #define VECTORS 256
 
 /* --- time */
-struct cpu_times { /* ns */
-	uint64_t user, system, idle, steal, switches;
-	uint64_t runnable, blocked;
-};
-
-/* The idle time up to now is what the accounted times don't explain: an idle CPU isn't interrupted to
- * count. */
-static void read_times(unsigned cpu, uint64_t now_ns, struct cpu_times *times)
+static void read_all_times(struct cpu_times *all)
 {
-	const struct run_queue *queue = run_queue_of(cpu);
-	const uint64_t busy_ns = queue->user_ns + queue->system_ns + queue->steal_ns;
+	struct cpu_times one;
 
-	times->user += queue->user_ns;
-	times->system += queue->system_ns;
-	times->steal += queue->steal_ns;
-	times->idle += now_ns > busy_ns ? now_ns - busy_ns : 0;
-	times->switches += queue->switches;
-	times->runnable += queue->count;
-	times->blocked += queue->uninterruptible;
-}
-
-static void read_all_times(struct cpu_times *times)
-{
-	*times = (struct cpu_times){0};
-	for (unsigned i = 0; i < machine.cpu_count; i++)
-		if (cpu_at(i)->online)
-			read_times(i, clock_ns(), times);
+	*all = (struct cpu_times){0};
+	for (unsigned i = 0; i < machine.cpu_count; i++) {
+		if (!cpu_at(i)->online)
+			continue;
+		account_cpu(i, &one);
+		all->user += one.user;
+		all->system += one.system;
+		all->idle += one.idle;
+		all->steal += one.steal;
+		all->switches += one.switches;
+	}
 }
 
 static void show_times(const struct cpu_times *t, struct text *text)
@@ -57,7 +43,6 @@ static void show_times(const struct cpu_times *t, struct text *text)
 
 int proc_show_cpu_stat(const struct proc_subject *subject, struct text *text)
 {
-	const uint64_t now_ns = clock_ns();
 	struct cpu_times all;
 	uint64_t interrupts = 0;
 
@@ -66,11 +51,11 @@ int proc_show_cpu_stat(const struct proc_subject *subject, struct text *text)
 	text_print(text, "cpu ");
 	show_times(&all, text);
 	for (unsigned i = 0; i < machine.cpu_count; i++) {
-		struct cpu_times one = {0};
+		struct cpu_times one;
 
 		if (!cpu_at(i)->online)
 			continue;
-		read_times(i, now_ns, &one);
+		account_cpu(i, &one);
 		text_print(text, "cpu%u", i);
 		show_times(&one, text);
 		interrupts += cpu_at(i)->tick_count;
@@ -78,9 +63,9 @@ int proc_show_cpu_stat(const struct proc_subject *subject, struct text *text)
 	for (unsigned i = 0; i < VECTORS; i++)
 		interrupts += interrupt_count(i);
 	text_print(text, "intr %lu\nctxt %lu\nbtime %lu\n", interrupts, all.switches,
-		   (uint64_t)time_now().seconds - now_ns / NS_PER_SECOND);
-	text_print(text, "procs_running %lu\nprocs_blocked %lu\n", all.runnable,
-		   (int64_t)all.blocked > 0 ? all.blocked : 0);
+		   (uint64_t)time_now().seconds - clock_ns() / NS_PER_SECOND);
+	text_print(text, "procs_running %u\nprocs_blocked %u\n", account_runnable(),
+		   account_blocked());
 	return text->error;
 }
 
@@ -97,39 +82,7 @@ int proc_show_uptime(const struct proc_subject *subject, struct text *text)
 	return text->error;
 }
 
-/* --- load: an exponentially damped mean of how many tasks run or are blocked, by steps of 5 s, with
- * 11 binary places. It starts with its first reader, so that a CPU without readers isn't woken for it. */
-static const uint32_t decay[3] = {1884, 2014, 2037}; /* of 2,048: exp(-5 s/1 min), 5 min, 15 min */
-static uint64_t load[3];
-static struct timer load_timer;
-
-static uint64_t count_active(void)
-{
-	struct cpu_times all;
-
-	read_all_times(&all);
-	return all.runnable + ((int64_t)all.blocked > 0 ? all.blocked : 0);
-}
-
-static void update_load(struct timer *timer)
-{
-	const uint64_t active = count_active() * LOAD_ONE;
-
-	for (unsigned i = 0; i < 3; i++)
-		load[i] = (load[i] * decay[i] + active * (LOAD_ONE - decay[i])) / LOAD_ONE;
-	timer_set(timer, clock_ns() + LOAD_PERIOD_NS);
-}
-
-static void start_load(void)
-{
-	static uint32_t started;
-
-	if (__atomic_exchange_n(&started, 1, __ATOMIC_RELAXED))
-		return;
-	timer_init(&load_timer, update_load);
-	timer_set(&load_timer, clock_ns() + LOAD_PERIOD_NS);
-}
-
+/* --- load */
 static void count_tasks(uint64_t *total, int32_t *last_pid)
 {
 	const uint64_t flags = spin_lock(&process_lock);
@@ -149,18 +102,16 @@ static void count_tasks(uint64_t *total, int32_t *last_pid)
 
 int proc_show_loadavg(const struct proc_subject *subject, struct text *text)
 {
-	struct cpu_times all;
-	uint64_t tasks;
+	uint64_t tasks, load[3];
 	int32_t last_pid;
 
 	(void)subject;
-	start_load();
-	read_all_times(&all);
+	account_load_averages(load);
 	count_tasks(&tasks, &last_pid);
 	for (unsigned i = 0; i < 3; i++)
 		text_print(text, "%lu.%02lu ", load[i] / LOAD_ONE,
 			   load[i] % LOAD_ONE * 100 / LOAD_ONE);
-	text_print(text, "%lu/%lu %d\n", all.runnable, tasks, last_pid);
+	text_print(text, "%u/%lu %d\n", account_runnable(), tasks, last_pid);
 	return text->error;
 }
 

@@ -7,8 +7,12 @@
 #include "guest/arch/insn.h"
 #include "guest/arch/ioapic.h"
 
-enum uart_register { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
+enum uart_register { DATA = 0, IER = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6 };
 #define IER_RECEIVED 0x01
+#define IER_MODEM 0x08
+#define IIR_NONE 0x01
+#define MSR_CARRIER_CHANGED 0x08
+#define MSR_CARRIER 0x80
 #define FCR_ON_CLEAR 0x07
 #define LCR_8N1 0x03
 #define LCR_DLAB 0x80
@@ -23,6 +27,7 @@ static uint16_t base;
 static char input[INPUT_BYTES]; /* filled by the interrupt, emptied with interrupts off */
 static unsigned input_head, input_tail;
 static void (*on_input)(const char *bytes, size_t count);
+static void (*on_carrier)(bool there);
 
 void serial_init(uint16_t port)
 {
@@ -38,12 +43,11 @@ void serial_init(uint16_t port)
 	io_write8(base + MCR, MCR_DTR_RTS_OUT2);
 }
 
-static void receive(unsigned vector)
+static void receive(void)
 {
 	char burst[FIFO_BYTES];
 	unsigned count = 0;
 
-	(void)vector;
 	while (io_read8(base + LSR) & LSR_DATA_READY) {
 		const char c = (char)io_read8(base + DATA);
 
@@ -61,16 +65,38 @@ static void receive(unsigned vector)
 		on_input(burst, count);
 }
 
-void serial_on_input(void (*received)(const char *bytes, size_t count))
+static void look_at_carrier(void)
+{
+	const uint8_t lines = io_read8(base + MSR);
+
+	if (lines & MSR_CARRIER_CHANGED)
+		on_carrier(lines & MSR_CARRIER);
+}
+
+/* The interrupt is an edge, and comes again only when nothing was left. */
+static void interrupted(unsigned vector)
+{
+	(void)vector;
+	do {
+		receive();
+		if (on_carrier)
+			look_at_carrier();
+	} while (!(io_read8(base + IIR) & IIR_NONE));
+}
+
+void serial_on_input(void (*received)(const char *bytes, size_t count), void (*carrier)(bool there))
 {
 	on_input = received;
+	on_carrier = carrier;
+	if (base)
+		io_write8(base + IER, IER_RECEIVED | IER_MODEM);
 }
 
 void serial_listen(uint16_t irq)
 {
 	if (!base)
 		return;
-	ioapic_route(irq, false, receive);
+	ioapic_route(irq, false, interrupted);
 	io_write8(base + IER, IER_RECEIVED);
 }
 

@@ -6,6 +6,7 @@
 #ifndef GUEST_DRIVERS_SERIAL_H
 #define GUEST_DRIVERS_SERIAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,10 @@ void serial_init(uint16_t port);
 /* Starts input by interrupt. */
 void serial_listen(uint16_t irq);
 
-/* Who gets input from now on, in the interrupt, in place of serial_take(). */
-void serial_on_input(void (*received)(const char *bytes, size_t count));
+/* Who gets input from now on, in the interrupt, in place of serial_take(); and who hears, there too, that
+ * the other end of the line came or went (the modem's carrier). */
+void serial_on_input(void (*received)(const char *bytes, size_t count),
+		     void (*carrier)(bool there));
 
 /* Raw bytes, in bursts that fill the transmitter's FIFO. */
 void serial_write(const char *bytes, size_t count);

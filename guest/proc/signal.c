@@ -162,8 +162,7 @@ static struct task *choose_thread(struct process *process, int number)
 	return NULL;
 }
 
-/* Process 1 gets only what it has a handler for: nobody could take its place. */
-static bool is_protected(const struct process *process, int number)
+bool signal_is_spared(const struct process *process, int number)
 {
 	return process == process_init && process->actions[number - 1].handler_gva == SIG_DFL;
 }
@@ -175,8 +174,10 @@ int signal_send_locked(struct process *process, struct task *task, const struct 
 	int error;
 
 	if (process->state >= PROCESS_ZOMBIE || process == &kernel_process ||
-	    is_protected(process, number) || (task && list_is_empty(&task->in_process)))
+	    (task && list_is_empty(&task->in_process)))
 		return 0; /* or the thread has ended: nobody would take it out of its queue any more */
+	if ((SIGNAL_BIT(number) & SIGNALS_NEVER_BLOCKED) && signal_is_spared(process, number))
+		return 0;
 	if (number == SIGKILL) {
 		prepare_job_control(process, number);
 		process_begin_exit(process, SIGKILL);
@@ -187,8 +188,8 @@ int signal_send_locked(struct process *process, struct task *task, const struct 
 		task = choose_thread(process, number);
 	else if (task->signals.blocked & SIGNAL_BIT(number))
 		task = NULL;
-	if (task && signal_is_ignored(process, number))
-		return 0;
+	if (task && (signal_is_ignored(process, number) || signal_is_spared(process, number)))
+		return 0; /* a blocked one is kept: sigwait() may take it */
 	error = enqueue(process, queue, info);
 	if (error)
 		return error;

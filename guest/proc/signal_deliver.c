@@ -45,6 +45,12 @@ static bool must_end(const struct process *process, int32_t *status)
 	return process->exiting || (process->execer && process->execer != task_this());
 }
 
+/* Of the program's own making, and not sent by another. */
+static bool is_fault(const struct signal_info *info)
+{
+	return info->code > 0 && (SIGNAL_BIT(info->number) & SIGNALS_OF_FAULTS);
+}
+
 enum outcome { NOTHING, HANDLER, END_THREAD, END_PROCESS };
 
 /* Takes signals until one has a handler, or none is left. */
@@ -68,7 +74,8 @@ static enum outcome next_action(struct signal_info *info, struct signal_action *
 			break;
 		number = info->number;
 		*action = process->actions[number - 1];
-		if (signal_is_ignored(process, number))
+		if (signal_is_ignored(process, number) ||
+		    (signal_is_spared(process, number) && !is_fault(info)))
 			continue;
 		if (action->handler_gva == SIG_DFL) {
 			if (SIGNAL_BIT(number) & SIGNALS_STOPPING) {

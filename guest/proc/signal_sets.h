@@ -39,6 +39,9 @@ enum stack_flag { SS_ONSTACK = 1, SS_DISABLE = 2 };
 /* signal_take() under process_lock, and without recalculation. */
 bool signal_take_locked(signal_set wanted, struct signal_info *info);
 
+/* Process 1 gets only what it has a handler for: nobody could take its place. */
+bool signal_is_spared(const struct process *process, int number);
+
 /* Whether the stack pointer rsp is on the running task's signal stack. */
 bool signal_is_on_stack(uint64_t rsp);
 

@@ -21,11 +21,19 @@ static size_t output(struct tty *tty, const char *bytes, size_t count)
 	return count;
 }
 
-static const struct tty_driver console_driver = {.output = output};
+static const struct tty_driver console_driver = {.output = output, .comes_back = true};
 
 static void received(const char *bytes, size_t count)
 {
 	tty_input(console, bytes, count);
+}
+
+static void carrier_changed(bool there)
+{
+	if (there)
+		tty_pick_up(console);
+	else if (!(console->termios.control & CLOCAL))
+		tty_hang_up(console);
 }
 
 static int open_console(struct inode *inode, struct file *file)
@@ -69,5 +77,5 @@ void tty_init(void)
 
 void tty_take_console(void)
 {
-	serial_on_input(received);
+	serial_on_input(received, carrier_changed);
 }

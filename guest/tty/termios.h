@@ -45,7 +45,7 @@ enum input_mode {
 	IUTF8 = 040000
 };
 enum output_mode { OPOST = 01, ONLCR = 04, OCRNL = 010, ONOCR = 020, ONLRET = 040, XTABS = 014000 };
-enum control_mode { CS8 = 060, CREAD = 0200, HUPCL = 02000, B115200 = 010002 };
+enum control_mode { CS8 = 060, CREAD = 0200, HUPCL = 02000, CLOCAL = 04000, B115200 = 010002 };
 enum local_mode {
 	ISIG = 01,
 	ICANON = 02,

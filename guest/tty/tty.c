@@ -100,6 +100,14 @@ void tty_hang_up(struct tty *tty)
 	tty_hang_up_session(tty);
 }
 
+void tty_pick_up(struct tty *tty)
+{
+	if (!tty->hung_up)
+		return;
+	tty->hung_up = false;
+	waitq_wake(&tty->readable);
+}
+
 /* --- reading */
 
 /* What a read() of count bytes waits for. */
@@ -280,8 +288,15 @@ static int tty_open(struct inode *inode, struct file *file)
 	struct tty *tty = file->private;
 
 	(void)inode;
-	if (tty->hung_up)
+	if (tty->hung_up && !tty->driver->comes_back)
 		return -EIO;
+	if (tty->hung_up && !(file->flags & O_NONBLOCK) && !(tty->termios.control & CLOCAL)) {
+		const int error = wait_until(&tty->readable, !tty->hung_up);
+
+		if (error)
+			return error;
+	}
+	tty_pick_up(tty);
 	if (!(file->flags & O_NOCTTY))
 		tty_open_controlling(tty);
 	return 0;

@@ -37,6 +37,8 @@ struct tty_driver {
 	/* Opens file by /dev/tty, if tty still is the running process's; it may not exist any more otherwise.
 	 * NULL: it always does. */
 	int (*open_own)(struct tty *tty, struct file *file);
+	/* A line that was lost may come back, and an open() waits for it. */
+	bool comes_back;
 };
 
 #define TTY_INPUT_MAX 4096 /* a power of two */
@@ -77,6 +79,8 @@ size_t tty_input_room(struct tty *tty);
 
 /* The line is gone: readers get end of file, writers -EIO, its session SIGHUP. */
 void tty_hang_up(struct tty *tty);
+/* There is one again. */
+void tty_pick_up(struct tty *tty);
 
 /* The operations of open terminals; file->private is the struct tty. */
 extern const struct file_operations tty_operations;

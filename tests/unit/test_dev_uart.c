@@ -22,6 +22,7 @@ struct console {
 	bool refused;
 	unsigned resumes;
 	bool connected;
+	bool left_alone; /* nobody is at the other end */
 	struct console_receiver receiver;
 };
 
@@ -41,6 +42,11 @@ void console_connect(struct console *console, const struct console_receiver *rec
 	console->connected = receiver != NULL;
 	if (receiver)
 		console->receiver = *receiver;
+}
+
+bool console_has_peer(const struct console *console)
+{
+	return !console->left_alone;
 }
 
 void console_resume_input(struct console *console)
@@ -430,6 +436,30 @@ static void test_without_fifo_one_byte(void **state)
 	assert_int_equal(f->console.resumes, 1);
 }
 
+static void test_carrier_is_the_other_end(void **state)
+{
+	struct fixture *f = *state;
+	const struct console_receiver *receiver = &f->console.receiver;
+
+	dev_write(f->dev, MCR, 0x08); /* OUT2 */
+	dev_write(f->dev, IER, 0x08);
+	dev_read(f->dev, MSR);
+	receiver->peer_changed(receiver->ctx, true);
+	assert_false(f->line.level);
+	receiver->peer_changed(receiver->ctx, false);
+	assert_true(f->line.level);
+	assert_int_equal(dev_read(f->dev, IIR), 0x00);
+	assert_int_equal(dev_read(f->dev, MSR), 0x38); /* DSR, CTS; the carrier changed */
+	assert_false(f->line.level);
+	assert_int_equal(dev_read(f->dev, MSR), 0x30);
+	receiver->peer_changed(receiver->ctx, true);
+	assert_int_equal(dev_read(f->dev, MSR), 0xb8);
+	dev_write(f->dev, MCR, 0x18); /* in loopback the outside isn't seen */
+	dev_read(f->dev, MSR);
+	receiver->peer_changed(receiver->ctx, false);
+	assert_int_equal(dev_read(f->dev, MSR), 0x80);
+}
+
 static void test_loopback_modem_lines(void **state)
 {
 	/* MCR in loopback -> MSR 7:4, by the data sheet: DTR->DSR, RTS->CTS, OUT1->RI, OUT2->DCD */
@@ -595,6 +625,7 @@ int main(void)
 		TEST(test_input_by_polling),
 		TEST(test_flood_is_not_listening),
 		TEST(test_without_fifo_one_byte),
+		TEST(test_carrier_is_the_other_end),
 		TEST(test_loopback_modem_lines),
 		TEST(test_loopback_deltas),
 		TEST(test_loopback_data_and_overrun),

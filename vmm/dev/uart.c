@@ -69,6 +69,7 @@ enum {
 	LSR_TEMT = 0x40,
 
 	MSR_DELTA_RI = 0x04, /* trailing edge of RI only */
+	MSR_DELTA_DCD = 0x08,
 	MSR_DELTAS = 0x0f,
 	MSR_CTS = 0x10,
 	MSR_DSR = 0x20,
@@ -92,6 +93,7 @@ struct uart {
 	bool thre_armed;       /* THR became empty, and IIR has not said so yet */
 	bool overrun;	       /* LSR.OE */
 	bool listening;	       /* the guest wants input; stays so */
+	bool carrier;	       /* the console has another end */
 	uint8_t idle_polls;    /* LSR reads since the last THR write that said: idle */
 	bool input_refused;    /* console_resume_input() is owed */
 	bool fifo_enabled;     /* FCR bit 0 */
@@ -284,11 +286,12 @@ static void write_fcr(struct uart *uart, uint8_t value)
 	resume_input(uart);
 }
 
-/* MSR bits 7:4: a terminal that is always there, or in loopback our own outputs. */
+/* MSR bits 7:4: a modem that is always ready and has a carrier while the line has another end; or in
+ * loopback our own outputs. */
 static uint8_t modem_lines(const struct uart *uart)
 {
 	if (!(uart->mcr & MCR_LOOP))
-		return MSR_DCD | MSR_DSR | MSR_CTS;
+		return (uart->carrier ? MSR_DCD : 0) | MSR_DSR | MSR_CTS;
 	return (uart->mcr & MCR_RTS ? MSR_CTS : 0) | (uart->mcr & MCR_DTR ? MSR_DSR : 0) |
 	       (uart->mcr & MCR_OUT1 ? MSR_RI : 0) | (uart->mcr & MCR_OUT2 ? MSR_DCD : 0);
 }
@@ -304,6 +307,18 @@ static void write_mcr(struct uart *uart, uint8_t value)
 		changed &= (uint8_t)~MSR_DELTA_RI;
 	uart->msr_deltas |= changed;
 	resume_input(uart);
+}
+
+static void peer_changed(void *ctx, bool connected)
+{
+	struct uart *uart = ctx;
+
+	pthread_mutex_lock(&uart->dev.lock);
+	if (uart->carrier != connected && !(uart->mcr & MCR_LOOP))
+		uart->msr_deltas |= MSR_DELTA_DCD;
+	uart->carrier = connected;
+	update_irq(uart);
+	pthread_mutex_unlock(&uart->dev.lock);
 }
 
 static uint8_t read_lsr(struct uart *uart)
@@ -414,10 +429,13 @@ static int realize(struct device *dev, const struct device_setup *setup)
 	uart->irq = setup->irq;
 	uart->trigger_bytes = 1;
 	uart->dll = 12; /* 9600 baud, as PC firmware leaves it; nothing here depends on it */
+	uart->carrier = !uart->console || console_has_peer(uart->console);
 	if (uart->console)
-		console_connect(uart->console, &(struct console_receiver){.receive = receive,
-									  .drained = drained,
-									  .ctx = uart});
+		console_connect(uart->console,
+				&(struct console_receiver){.receive = receive,
+							   .drained = drained,
+							   .peer_changed = peer_changed,
+							   .ctx = uart});
 	return 0;
 }
 

@@ -49,11 +49,18 @@ static void write_words(FILE *out, const struct lab_run *run, const char *progra
 	putc('\'', out);
 }
 
+/* What stands in front of the VMM's command. */
+static void write_under(FILE *out, const struct lab_run *run)
+{
+	fprintf(out, "exec %s%s", run->under ? run->under : "", run->under ? " " : "");
+}
+
 static void write_vitrine(FILE *out, const struct lab_run *run, const char *program)
 {
 	const bool is_linux = run->kind == LAB_RUN_LINUX;
 
-	fputs("exec {vitrine} run --no-reboot ", out);
+	write_under(out, run);
+	fputs("{vitrine} run --no-reboot ", out);
 	if (program)
 		fprintf(out, "--initrd %s ", is_linux ? "{linux-initrd}" : "{initrd}");
 	if (run->stats)
@@ -65,8 +72,9 @@ static void write_vitrine(FILE *out, const struct lab_run *run, const char *prog
 
 static void write_qemu(FILE *out, const struct lab_run *run, const char *program)
 {
+	write_under(out, run);
 	fprintf(out,
-		"exec qemu-system-x86_64 -accel tcg -display none -serial stdio -no-reboot "
+		"qemu-system-x86_64 -accel tcg -display none -serial stdio -no-reboot "
 		"-M microvm -smp 1 -m 256M %s -kernel {guest} -initrd {initrd} -append ",
 		run->by_kind[LAB_RUN_QEMU]);
 	write_words(out, run, program, "quiet ");

@@ -41,6 +41,7 @@ static const struct field run_fields[] = {
 	{"timeout", offsetof(struct lab_run, timeout_text)},
 	FIELD(lab_run, program),
 	FIELD(lab_run, cmdline),
+	FIELD(lab_run, under),
 	FIELD(lab_run, quick),
 	FIELD(lab_run, needs),
 	FIELD(lab_run, before),
@@ -266,8 +267,8 @@ static int check_run(struct parser *p, struct lab_run *run)
 	if (kinds != 1)
 		return fail(p, run->line, "[run %s] needs one of vm, linux, qemu and host",
 			    run->name);
-	if (run->kind == LAB_RUN_HOST && (run->program || run->cmdline))
-		return fail(p, run->line, "[run %s]: program and cmdline are for guests",
+	if (run->kind == LAB_RUN_HOST && (run->program || run->cmdline || run->under))
+		return fail(p, run->line, "[run %s]: program, cmdline and under are for guests",
 			    run->name);
 	if (run->kind != LAB_RUN_HOST && run->kind != LAB_RUN_VM && !run->program)
 		return fail(p, run->line, "[run %s] needs a program", run->name);

@@ -33,7 +33,7 @@ struct lab_run {
 	enum lab_run_kind kind;
 	const char *by_kind
 		[LAB_RUN_KIND_COUNT]; /* options or, for the host, the command; one isn't NULL */
-	const char *program, *cmdline, *quick, *needs, *before, *after, *stats;
+	const char *program, *cmdline, *under, *quick, *needs, *before, *after, *stats;
 	const char *status_text, *timeout_text;
 	int status;
 	unsigned timeout_s;

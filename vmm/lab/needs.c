@@ -82,6 +82,8 @@ static bool linux_guest(const struct places *places, char *reason, size_t size)
 
 static bool is_met(const char *word, const struct places *places, char *reason, size_t size)
 {
+	if (strcmp(word, "kvm") == 0)
+		return needs_kvm_is_there(reason, size);
 	if (strcmp(word, "hardware") == 0)
 		return hardware(reason, size);
 	if (strcmp(word, "kvmclock") == 0)

@@ -58,6 +58,14 @@ static void hear_row(struct hearing *h, const char *row)
 		snprintf(h->bad_row, sizeof(h->bad_row), "%.60s: '%s%.80s'", error, ROW_MARK, row);
 }
 
+/* A guest's program has ended. A command of the host may run guests, too: then one failure is enough. */
+static bool hear_exit(struct hearing *h, int status)
+{
+	if (h->run->program || status != 0)
+		h->status = status;
+	return h->run->program != NULL;
+}
+
 static bool hear_line(void *ctx, const char *line)
 {
 	struct hearing *h = ctx;
@@ -70,10 +78,8 @@ static bool hear_line(void *ctx, const char *line)
 		fprintf(h->json, "%s\n", line);
 		return false;
 	}
-	if (h->run->program && strncmp(line, EXIT_MARK, strlen(EXIT_MARK)) == 0) {
-		h->status = atoi(line + strlen(EXIT_MARK));
-		return true;
-	}
+	if (strncmp(line, EXIT_MARK, strlen(EXIT_MARK)) == 0)
+		return hear_exit(h, atoi(line + strlen(EXIT_MARK)));
 	snprintf(h->last[h->line_count++ % LAST_LINES], SHOWN_MAX, "%s", line);
 	if (is_row)
 		hear_row(h, line + strlen(ROW_MARK));
@@ -256,6 +262,7 @@ static int run_one(struct session *session, unsigned number)
 		err = run_itself(session, run, &seconds);
 	if (!err)
 		err = run_beside(session, run, run->after, "after ");
+	spawn_end_all();
 	if (!err && session->is_verbose)
 		printf("-- %s took %.1f s\n", run->name, seconds);
 	return err;

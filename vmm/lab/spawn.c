@@ -100,7 +100,7 @@ static bool kill_children(void)
 }
 
 /* Children of those that are killed become ours in turn. */
-static void end_orphans(void)
+void spawn_end_all(void)
 {
 	for (unsigned i = 0; i < ORPHAN_ROUNDS && kill_children(); i++) {
 		poll(NULL, 0, 5);
@@ -198,9 +198,10 @@ static struct spawn_result run(const struct spawn *spawn, struct reader *reader,
 		return result;
 	setpgid(pid, pid); /* whoever of both comes first */
 	result.end = watch(reader, pid, &status, start_ns);
-	kill(-pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	end_orphans();
+	if (result.end != SPAWN_EXITED || waitpid(pid, NULL, WNOHANG) == 0) {
+		kill(-pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 	result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	result.seconds = (double)(clock_read_ns(CLOCK_MONOTONIC) - start_ns) / 1e9;
 	return result;

@@ -39,7 +39,10 @@ void spawn_prepare(void);
 /* The signal that came, 0: none. */
 int spawn_signal(void);
 
-/* Runs it, and leaves nothing of it behind: no process, also none that has moved to a session of its own. */
+/* Runs it. What it has started in the background goes on if it ended by itself. */
 struct spawn_result spawn_run(const struct spawn *spawn);
+
+/* Kills all that commands have left, also what has moved to a session of its own. */
+void spawn_end_all(void);
 
 #endif

@@ -333,26 +333,17 @@ static struct value too_deep(struct evaluation *e)
 	return trouble(e, EXPRESSION_ERROR, "it is nested too deeply");
 }
 
-static struct value signed_factor(struct evaluation *e)
-{
-	struct value value;
-
-	if (++e->depth > DEPTH_MAX)
-		return too_deep(e);
-	value = factor(e);
-	e->depth--;
-	return number(-need_number(e, &value));
-}
-
-static struct value factor(struct evaluation *e)
+static struct value unlimited_factor(struct evaluation *e)
 {
 	struct value value;
 	char *end;
 
 	if (take(e, "\""))
 		return text_literal(e);
-	if (take(e, "-"))
-		return signed_factor(e);
+	if (take(e, "-")) {
+		value = factor(e);
+		return number(-need_number(e, &value));
+	}
 	if (take(e, "(")) {
 		value = truth(e);
 		if (e->trouble == EXPRESSION_TRUE && !take(e, ")"))
@@ -363,6 +354,18 @@ static struct value factor(struct evaluation *e)
 		return name_or_call(e);
 	value = number(strtod(e->at, &end));
 	e->at = end;
+	return value;
+}
+
+/* All nesting goes through here or one(). */
+static struct value factor(struct evaluation *e)
+{
+	struct value value;
+
+	if (++e->depth > DEPTH_MAX)
+		return too_deep(e);
+	value = unlimited_factor(e);
+	e->depth--;
 	return value;
 }
 

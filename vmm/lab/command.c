@@ -9,13 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHELL_CHARACTERS "\"'\\$`;|&<>()*?[]{}~#\n" /* as in guest/labs/start.c */
 #define START "/labs/start -- "
 
-/* As a word of a kernel's command line, which has no quotes: guest/labs/start.c undoes it. */
+/* As words of a kernel's command line, which has no quotes: guest/labs/start.c undoes it. What a shell is to read is
+ * one word: a kernel has room for so many. */
 static void write_encoded(FILE *out, const char *text)
 {
+	const char *plain = strpbrk(text, SHELL_CHARACTERS) ? "_./=,:+@-" : " _./=,:+@-";
+
 	for (; *text; text++) {
-		if (isalnum((unsigned char)*text) || strchr(" _./=,:+@-", *text))
+		if (isalnum((unsigned char)*text) || strchr(plain, *text))
 			putc(*text, out);
 		else
 			fprintf(out, "%%%02X", (unsigned char)*text);

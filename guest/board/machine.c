@@ -114,7 +114,7 @@ bool machine_discover(uint32_t start_info_gpa, unsigned entry_bits)
 	return true;
 }
 
-/* The words of the command line: calls back for none, compares in place. */
+/* The words of the command line up to a lone "--", behind which they are init's: compared in place. */
 static const char *find_word(const char *start, unsigned length, char terminator)
 {
 	const char *at = machine.cmdline;
@@ -125,6 +125,8 @@ static const char *find_word(const char *start, unsigned length, char terminator
 		if (!strncmp(at, start, length) &&
 		    (at[length] == terminator || (terminator == ' ' && !at[length])))
 			return at + length;
+		if (!strncmp(at, "-- ", 3))
+			break;
 		while (*at && *at != ' ')
 			at++;
 	}

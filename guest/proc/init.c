@@ -20,6 +20,8 @@ static char *const environment[] = {"HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbi
 				    NULL};
 static const char *const usual[] = {"/init", "/sbin/init", "/bin/sh"};
 
+#define QEMU_ADDS "virtio_mmio.device=" /* machine microvm: at the very end, where its devices are */
+
 /* What stands behind a lone "--" on the command line is for init. */
 static void read_arguments(void)
 {
@@ -31,7 +33,7 @@ static void read_arguments(void)
 	while (words_next(&at, word, sizeof(word)) && count <= ARGUMENTS_MAX) {
 		const size_t bytes = strlen(word) + 1;
 
-		if (ours) {
+		if (ours && strncmp(word, QEMU_ADDS, strlen(QEMU_ADDS))) {
 			memcpy(to, word, bytes);
 			arguments[count++] = to;
 			to += bytes;

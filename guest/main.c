@@ -22,6 +22,7 @@
 #include "guest/hyper/device.h"
 #include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
+#include "guest/hyper/vdso.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
@@ -108,6 +109,7 @@ static void act(void)
 	tty_take_console();
 	reclaim_start();
 	process_limit_threads(machine.ram_bytes);
+	vdso_start();
 	process_start_init();
 }
 
@@ -141,6 +143,7 @@ static void kernel_main(void)
 	cpu_load(cpu);
 	tlb_init();
 	ioapic_init();
+	vdso_init();
 	lapic_init();
 	lapic_start();
 	clock_init(cpu);

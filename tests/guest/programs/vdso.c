@@ -145,15 +145,15 @@ static void *find(const char *name)
 static unsigned count_instructions(int (*function)(clockid_t, struct timespec *))
 {
 	long clock = CLOCK_MONOTONIC;
-	struct timespec t;
+	struct timespec t, *to = &t;
 
 	steps = 0;
-	__asm__ volatile("sub $128, %%rsp; pushfq; orl %[trap], (%%rsp); popfq; call *%[function];"
-			 "pushfq; andl %[no_trap], (%%rsp); popfq; add $128, %%rsp"
-			 : "+D"(clock)
-			 : "S"(&t), [function] "r"(function), [trap] "i"(TRAP_FLAG),
-			   [no_trap] "i"(~TRAP_FLAG)
-			 : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
+	__asm__ volatile(
+		"sub $128, %%rsp; pushfq; orl %[trap], (%%rsp); popfq; call *%[function];"
+		"pushfq; andl %[no_trap], (%%rsp); popfq; add $128, %%rsp"
+		: "+D"(clock), "+S"(to)
+		: [function] "r"(function), [trap] "i"(TRAP_FLAG), [no_trap] "i"(~TRAP_FLAG)
+		: "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
 	return (unsigned)steps - 4; /* call, pushfq, andl, popfq */
 }
 

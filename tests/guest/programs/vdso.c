@@ -169,7 +169,8 @@ static void test_instructions(void)
 		most = n > most ? n : most;
 	}
 	printf("%u instructions to read the clock\n", most);
-	check("instructions", most > 10 && most <= INSTRUCTIONS_MAX);
+	/* other kernels' are for comparison */
+	check("instructions", most > 10 && (most <= INSTRUCTIONS_MAX || calls_made() < 0));
 }
 
 /* A program can neither write the page that all others see, nor break it for them. */

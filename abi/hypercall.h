@@ -46,7 +46,8 @@ enum hypercall_number {
 				  * far, the first room of them as an array of struct hypercall_counter */
 	HYPERCALL_MULTICALL =
 		8, /* (gpa, count) -> count: serves an array of struct hypercall_call in
-				  * its order, one exit for all. Not inside: itself, COUNTERS */
+				  * its order, one exit for all. Not inside: itself, COUNTERS, TRACE */
+	HYPERCALL_TRACE = 9,	 /* (gpa, len_bytes) -> records shown: abi/syscall_trace.h */
 	HYPERCALL_COUNT
 };
 
@@ -62,6 +63,7 @@ enum hypercall_number {
 #define HYPERCALL_FEATURE_KVM_ENTRY (1u << 4) /* the KVM entry really is vmcall or vmmcall */
 #define HYPERCALL_FEATURE_COUNTERS (1u << 5)
 #define HYPERCALL_FEATURE_MULTICALL (1u << 6)
+#define HYPERCALL_FEATURE_TRACE (1u << 7) /* the VMM wants to hear of system calls */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

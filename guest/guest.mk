@@ -36,7 +36,11 @@ $(G)/gen/.made: guest/syscall/prototypes.awk $(GUEST_SRC)
 	$(Q)awk -f guest/syscall/prototypes.awk $(GUEST_SRC) | LC_ALL=C sort > $@
 	$(Q)cmp -s $@ $(@D)/syscall-prototypes.h || cp $@ $(@D)/syscall-prototypes.h
 
-$(GUEST_OBJ): | $(G)/gen/.made
+SIGNATURES := $(G)/gen/syscall-signatures.h
+$(SIGNATURES): $(G)/gen/.made guest/syscall/signatures.awk $(wildcard guest/syscall/*.def)
+	$(Q)awk -f guest/syscall/signatures.awk $(@D)/syscall-prototypes.h guest/syscall/*.def > $@
+
+$(GUEST_OBJ): | $(G)/gen/.made $(SIGNATURES)
 
 # What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
 GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile hyper net prompt tty

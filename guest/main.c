@@ -22,6 +22,7 @@
 #include "guest/hyper/device.h"
 #include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
+#include "guest/hyper/strace.h"
 #include "guest/hyper/vdso.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
@@ -110,6 +111,7 @@ static void act(void)
 	reclaim_start();
 	process_limit_threads(machine.ram_bytes);
 	vdso_start();
+	strace_start();
 	process_start_init();
 }
 

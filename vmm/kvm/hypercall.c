@@ -16,10 +16,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "abi/syscall_trace.h"
 #include "backend/console.h"
 #include "kvm/vm_internal.h"
 #include "loop/loop.h"
 #include "memory_map.h"
+#include "observe/syscall_trace.h"
 
 #define CONSOLE_CHUNK_BYTES 256
 
@@ -53,19 +55,20 @@ static const uint8_t kvm_entry_none[] = {
 	0xc3,						    /* ret */
 };
 
-uint32_t vm_hypercall_features(void)
+uint32_t vm_hypercall_features(bool traced)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
 	       HYPERCALL_FEATURE_DOORBELL | HYPERCALL_FEATURE_COUNTERS |
-	       HYPERCALL_FEATURE_MULTICALL |
+	       HYPERCALL_FEATURE_MULTICALL | (traced ? HYPERCALL_FEATURE_TRACE : 0) |
 	       (kvm_host_classify() == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
 }
 
 void hypercall_fill_page(struct vm *vm)
 {
-	const struct hypercall_page_header header = {.magic = HYPERCALL_MAGIC,
-						     .abi_version = HYPERCALL_ABI_VERSION,
-						     .features = vm_hypercall_features()};
+	const struct hypercall_page_header header = {
+		.magic = HYPERCALL_MAGIC,
+		.abi_version = HYPERCALL_ABI_VERSION,
+		.features = vm_hypercall_features(vm->setup.syscall_trace)};
 	uint8_t *page = gmem_slice(vm->setup.mem, GPA_HYPERCALL_PAGE, 0x1000);
 
 	if (!page)
@@ -175,7 +178,7 @@ static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES: return vm_hypercall_features();
+	case HYPERCALL_FEATURES: return vm_hypercall_features(vm->setup.syscall_trace);
 	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
 	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:
@@ -206,11 +209,25 @@ static int64_t multicall(struct vm *vm, uint64_t gpa, uint64_t count)
 	return (int64_t)count;
 }
 
+static int64_t trace_system_calls(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
+{
+	uint8_t batch[SYSCALL_TRACE_BYTES_MAX];
+
+	if (!vm->setup.syscall_trace)
+		return -ENOSYS;
+	if (len_bytes > sizeof(batch))
+		return -EINVAL;
+	if (gmem_read(vm->setup.mem, gpa, batch, len_bytes) < 0)
+		return -EFAULT;
+	return syscall_trace_write(vm->setup.syscall_trace, batch, len_bytes);
+}
+
 static int64_t serve_single(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
 	case HYPERCALL_COUNTERS: return hypercall_counters(vm, arg0, arg1);
 	case HYPERCALL_MULTICALL: return multicall(vm, arg0, arg1);
+	case HYPERCALL_TRACE: return trace_system_calls(vm, arg0, arg1);
 	default: return serve(vm, number, arg0, arg1);
 	}
 }

@@ -45,7 +45,7 @@ $(GUEST_OBJ): | $(G)/gen/.made $(SIGNATURES)
 # What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
 GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile hyper net prompt tty
 GUEST_OPT := -O2
-$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL))),$(GUEST_OBJ)): GUEST_OPT := -Os
+$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) virtio/balloon.o),$(GUEST_OBJ)): GUEST_OPT := -Os
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)

@@ -67,6 +67,10 @@ $(B)/obj/vmm/%.o: vmm/%.S $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The names of the guest's system calls are made of its own table.
+$(B)/obj/vmm/observe/syscall_signatures.o: CPPFLAGS += -Ibuild/guest/gen
+$(B)/obj/vmm/observe/syscall_signatures.o: build/guest/gen/syscall-signatures.h
+
 $(B)/libvitrine.a: $(VMM_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -20,7 +20,7 @@ GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
 
 GUEST_SRC := $(wildcard guest/*.c $(addprefix guest/,$(addsuffix /*.c,arch board bus drivers hostile \
 	block fs fs/ext2 fs/procfs fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio $(if $(GUEST_DEBUG),checked))))
-GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S
+GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S guest/vdso/embed.S
 GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o)
 USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
 
@@ -36,12 +36,16 @@ $(G)/gen/.made: guest/syscall/prototypes.awk $(GUEST_SRC)
 	$(Q)awk -f guest/syscall/prototypes.awk $(GUEST_SRC) | LC_ALL=C sort > $@
 	$(Q)cmp -s $@ $(@D)/syscall-prototypes.h || cp $@ $(@D)/syscall-prototypes.h
 
-$(GUEST_OBJ): | $(G)/gen/.made
+SIGNATURES := $(G)/gen/syscall-signatures.h
+$(SIGNATURES): $(G)/gen/.made guest/syscall/signatures.awk $(wildcard guest/syscall/*.def)
+	$(Q)awk -f guest/syscall/signatures.awk $(@D)/syscall-prototypes.h guest/syscall/*.def > $@
+
+$(GUEST_OBJ): | $(G)/gen/.made $(SIGNATURES)
 
 # What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
-GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile net prompt tty
+GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile hyper net prompt tty
 GUEST_OPT := -O2
-$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL))),$(GUEST_OBJ)): GUEST_OPT := -Os
+$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) virtio/balloon.o),$(GUEST_OBJ)): GUEST_OPT := -Os
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)
@@ -57,7 +61,8 @@ $(G)/obj/%.user.o: %.c $(GUEST_STAMP)
 $(G)/obj/%.S.o: %.S $(GUEST_STAMP)
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_ASFLAGS) -DUSER_IMAGE='"$(G)/user/hello"' -MMD -MP \
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_ASFLAGS) -DUSER_IMAGE='"$(G)/user/hello"' \
+		-DVDSO_IMAGE='"$(G)/user/vdso.so"' -MMD -MP \
 		-c -o $@ $<
 
 $(G)/%.ld: guest/%.ld guest/arch/segments.h guest/mm/layout.h
@@ -69,6 +74,18 @@ $(G)/user/hello: $(USER_OBJ) $(G)/user/user.ld
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -Wl,-s -Wl,-T,$(G)/user/user.ld -o $@ $(USER_OBJ)
 $(G)/obj/guest/user/embed.S.o: $(G)/user/hello
+
+# A shared object that programs' C libraries look names up in, so nothing of it may be stripped.
+VDSO_CFLAGS = $(filter-out -mcmodel=kernel -fno-pic -fno-pie -g,$(GUEST_CFLAGS)) -fpic -fvisibility=hidden \
+	-fomit-frame-pointer -O2
+
+$(G)/user/vdso.so: guest/vdso/vdso.c guest/vdso/vdso.ld $(GUEST_STAMP)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(VDSO_CFLAGS) -MMD -MP -MT $@ -MF $(G)/obj/vdso.d -shared -nostdlib \
+		-Wl,-soname,linux-vdso.so.1,--hash-style=sysv,--build-id=none,-z,noexecstack,-z,max-page-size=4096 \
+		-Wl,-s,-T,guest/vdso/vdso.ld -o $@ guest/vdso/vdso.c
+$(G)/obj/guest/vdso/embed.S.o: $(G)/user/vdso.so
 
 # The kernel is linked twice: its own function names, from the first link, become a table in .rodata,
 # behind .text, so no function moves.

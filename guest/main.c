@@ -19,7 +19,11 @@
 #include "guest/fs/sysfs/sysfs.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
+#include "guest/hyper/device.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
+#include "guest/hyper/strace.h"
+#include "guest/hyper/vdso.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
@@ -106,6 +110,8 @@ static void act(void)
 	tty_take_console();
 	reclaim_start();
 	process_limit_threads(machine.ram_bytes);
+	vdso_start();
+	strace_start();
 	process_start_init();
 }
 
@@ -120,6 +126,7 @@ static void boot(void *unused)
 	procfs_init();
 	sysfs_init();
 	tty_init();
+	hyper_device_register();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];
 	smp_start();
@@ -138,6 +145,7 @@ static void kernel_main(void)
 	cpu_load(cpu);
 	tlb_init();
 	ioapic_init();
+	vdso_init();
 	lapic_init();
 	lapic_start();
 	clock_init(cpu);
@@ -159,6 +167,7 @@ void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits)
 		panic("no PVH start info at %#x: was this kernel loaded by a PVH loader?",
 		      start_info_gpa);
 	console_init();
+	pv_init();
 	memory_init();
 	if (!cpu_create(0, 0))
 		panic("no memory for the first CPU's stacks: %lu KiB of RAM is too little",

@@ -34,9 +34,11 @@ struct cpu {
 	uint64_t leave_rsp;	/* of the innermost user_enter() */
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
-	struct pvclock pvclock; /* written by the hypervisor */
+	struct pvclock
+		pvclock; /* written by the hypervisor; the first CPU's is in the vDSO's page */
 	struct steal_time steal;
-	uint64_t gpa; /* of this structure */
+	const struct pvclock *clock; /* of these the one that is in use */
+	uint64_t gpa;		     /* of this structure */
 	uint32_t index;
 	uint32_t apic_id;
 	bool online; /* set once by its CPU, read by all */

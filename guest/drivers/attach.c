@@ -10,6 +10,7 @@
 #include "guest/drivers/e1000.h"
 #include "guest/drivers/ide.h"
 #include "guest/drivers/ne2000.h"
+#include "guest/virtio/balloon.h"
 #include "guest/virtio/blk.h"
 #include "guest/virtio/device.h"
 #include "guest/virtio/net.h"
@@ -32,6 +33,7 @@ void drivers_attach(void)
 	for (unsigned i = 0; i < virtio_device_count; i++)
 		switch (virtio_device[i].id) {
 		case VIRTIO_ID_BLOCK: virtio_blk_attach(&virtio_device[i]); break;
+		case VIRTIO_ID_BALLOON: balloon_attach(&virtio_device[i]); break;
 		case VIRTIO_ID_NET: virtio_net_attach(&virtio_device[i]); break;
 		}
 	pci_scan(probe);

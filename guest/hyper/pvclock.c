@@ -4,9 +4,6 @@
  */
 #include "guest/hyper/pvclock.h"
 
-#include <stddef.h>
-
-#include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
 #include "guest/hyper/hypervisor.h"
 #include "guest/mm/paging.h"
@@ -20,10 +17,9 @@ bool pvclock_offered(void)
 	return hypervisor_kvm_features() & KVM_FEATURE_CLOCKSOURCE2;
 }
 
-void pvclock_start(struct cpu *cpu)
+void pvclock_start(uint64_t gpa)
 {
-	msr_write(MSR_KVM_SYSTEM_TIME_NEW,
-		  (cpu->gpa + offsetof(struct cpu, pvclock)) | SYSTEM_TIME_ENABLE);
+	msr_write(MSR_KVM_SYSTEM_TIME_NEW, gpa | SYSTEM_TIME_ENABLE);
 }
 
 static uint64_t scale(uint64_t ticks, const struct pvclock *clock)

@@ -16,18 +16,18 @@ struct pvclock {
 	uint64_t system_time_ns;
 	uint32_t tsc_to_ns_multiplier;
 	int8_t tsc_shift;
-	uint8_t flags; /* bit 0: consistent between CPUs */
+	uint8_t flags; /* PVCLOCK_STABLE: the same on all CPUs */
 	uint8_t pad[2];
 } __attribute__((aligned(32)));
 _Static_assert(sizeof(struct pvclock) == 32, "pvclock");
 
-struct cpu;
-
 /* Whether the hypervisor offers it (CPUID 0x40000001). */
 bool pvclock_offered(void);
 
-/* Starts it on the running CPU. */
-void pvclock_start(struct cpu *cpu);
+/* Has the hypervisor keep the structure at gpa current for the running CPU. */
+void pvclock_start(uint64_t gpa);
+
+#define PVCLOCK_STABLE 1 /* in flags */
 
 /* Time in ns; needs pvclock_start() on the running CPU. Interrupts may be on. */
 uint64_t pvclock_ns(const struct pvclock *clock);

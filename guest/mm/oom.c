@@ -10,6 +10,7 @@
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
+#include "guest/virtio/balloon.h"
 
 static uint32_t dying; /* spaces of victims that haven't given back all */
 
@@ -93,7 +94,7 @@ bool oom_kill(void)
 	struct page_stats stats;
 	struct obituary dead;
 
-	if (__atomic_load_n(&dying, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&dying, __ATOMIC_RELAXED) || balloon_relieve())
 		return true;
 	page_stats_read(&stats);
 	if (!kill_one(stats.total, &dead))

@@ -17,6 +17,7 @@ struct elf_program {
 	uint16_t header_count;
 	uint64_t end_gva; /* of the last segment: brk starts behind */
 	bool executable_stack;
+	uint64_t vdso_gva; /* for AT_SYSINFO_EHDR; 0: none */
 };
 
 /* Maps the segments of file. 0, -ENOEXEC (no program of ours, or damaged), -ENOMEM, … */

@@ -13,6 +13,7 @@
 #include "guest/fs/files.h"
 #include "guest/fs/mounts.h"
 #include "guest/fs/random.h"
+#include "guest/hyper/vdso.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
@@ -213,7 +214,7 @@ static uint64_t random_distance(uint64_t pages, bool randomized)
 static int build_space(struct exec *exec)
 {
 	const bool randomized = is_randomized(exec);
-	const uint64_t top = USER_END - PAGE_BYTES -
+	const uint64_t top = USER_END - PAGE_BYTES - VDSO_BYTES -
 			     random_distance(STACK_RANDOM_PAGES, randomized);
 	uint64_t gap = process_this()->limits[RLIMIT_STACK].soft;
 	struct space *space = exec->space = space_create();
@@ -234,6 +235,7 @@ static int build_space(struct exec *exec)
 	space->brk_start_gva = space->brk_gva = ((exec->program.end_gva + PAGE_BYTES - 1) &
 						 -(uint64_t)PAGE_BYTES) +
 						random_distance(BRK_RANDOM_PAGES, randomized);
+	exec->program.vdso_gva = vdso_map(space, top); /* above the stack, in the same page table */
 	return exec_stack_build(space, top, &exec->strings, &exec->program, &exec->credentials,
 				exec->secure, &exec->rsp);
 }

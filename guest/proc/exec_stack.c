@@ -24,6 +24,7 @@
 
 enum auxiliary {
 	AT_NULL = 0,
+	AT_IGNORE = 1,
 	AT_PHDR = 3,
 	AT_PHENT = 4,
 	AT_PHNUM = 5,
@@ -40,7 +41,8 @@ enum auxiliary {
 	AT_CLKTCK = 17,
 	AT_SECURE = 23,
 	AT_RANDOM = 25,
-	AT_EXECFN = 31
+	AT_EXECFN = 31,
+	AT_SYSINFO_EHDR = 33
 };
 #define PROGRAM_HEADER_BYTES 56
 #define CLOCK_TICKS 100
@@ -93,6 +95,7 @@ static unsigned fill_auxiliary(uint64_t *auxv, const struct elf_program *program
 			       uint64_t platform_gva, uint64_t name_gva)
 {
 	const uint64_t pair[][2] = {
+		{program->vdso_gva ? AT_SYSINFO_EHDR : AT_IGNORE, program->vdso_gva},
 		{AT_HWCAP, cpuid_read(1, 0).edx},
 		{AT_PAGESZ, PAGE_BYTES},
 		{AT_CLKTCK, CLOCK_TICKS},

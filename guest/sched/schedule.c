@@ -14,6 +14,7 @@
 #include "guest/arch/stack.h"
 #include "guest/arch/switch.h"
 #include "guest/arch/trap.h"
+#include "guest/hyper/strace.h"
 #include "guest/lib/panic.h"
 #include "guest/mm/slab.h"
 #include "guest/sched/account.h"
@@ -283,9 +284,13 @@ void sched_idle(void)
 	struct run_queue *queue = cpu_this()->queue;
 
 	irq_disable();
-	for (;;)
-		if (sched_is_needed() || balance_pull(queue))
+	for (;;) {
+		if (sched_is_needed() || balance_pull(queue)) {
 			schedule();
-		else
-			cpu_sleep();
+			continue;
+		}
+		if (strace_is_on)
+			strace_flush();
+		cpu_sleep();
+	}
 }

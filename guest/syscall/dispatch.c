@@ -5,12 +5,9 @@
 #include <stddef.h>
 
 #include "guest/arch/trap.h"
+#include "guest/hyper/strace.h"
 #include "guest/lib/errno.h"
 #include "guest/syscall/syscall.h"
-
-/* Their parameters are integers and pointers' addresses, one register each, so all may be called alike
- * (x86-64 psABI 3.2.3). */
-typedef int64_t (*syscall_function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 #define SYSCALL(number, name, note) void sys_##name(void);
 #include "guest/syscall/all.h"
@@ -41,8 +38,11 @@ void syscall_dispatch(struct trap_frame *frame)
 	}
 	syscall_counts[number]++;
 	frame->error = number; /* for signal_deliver(), which may restart the call */
-	frame->rax = (uint64_t)table[number].function(frame->rdi, frame->rsi, frame->rdx,
-						      frame->r10, frame->r8, frame->r9);
+	if (__builtin_expect(strace_is_on, false))
+		strace_call(frame, table[number].function);
+	else
+		frame->rax = (uint64_t)table[number].function(frame->rdi, frame->rsi, frame->rdx,
+							      frame->r10, frame->r8, frame->r9);
 }
 
 const char *syscall_name(unsigned number)

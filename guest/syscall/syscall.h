@@ -10,6 +10,10 @@
 
 struct trap_frame;
 
+/* Their parameters are integers and pointers' addresses, one register each, so all may be called alike
+ * (x86-64 psABI 3.2.3). */
+typedef int64_t (*syscall_function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
 /* From the entry: calls what frame->rax names, and puts the result there. Interrupts on. */
 void syscall_dispatch(struct trap_frame *frame);
 

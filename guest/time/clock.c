@@ -4,10 +4,14 @@
  */
 #include "guest/time/clock.h"
 
+#include <stddef.h>
+
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypervisor.h"
 #include "guest/hyper/pvclock.h"
+#include "guest/hyper/vdso.h"
 #include "guest/time/pit.h"
 
 #define NS_PER_SECOND 1000000000ull
@@ -36,6 +40,16 @@ static void measure(void)
 		clock_info.lapic_hz = lapic_hz ? lapic_hz : KVM_LAPIC_HZ;
 }
 
+static void tell_vdso(void)
+{
+	vdso_data->tsc_at_boot = tsc_at_boot;
+	vdso_data->ns_multiplier = ns_multiplier;
+	if (!clock_info.kvmclock)
+		vdso_data->mode = VDSO_TSC;
+	else if (vdso_data->clock.flags & PVCLOCK_STABLE)
+		vdso_data->mode = VDSO_KVMCLOCK;
+}
+
 void clock_init(struct cpu *cpu)
 {
 	uint32_t tsc_khz, lapic_khz;
@@ -44,11 +58,11 @@ void clock_init(struct cpu *cpu)
 	clock_info.lapic_hz = lapic_khz * 1000ull;
 	if (tsc_khz)
 		set_tsc(tsc_khz * 1000ull, CLOCK_CPUID);
-	clock_info.kvmclock = pvclock_offered();
+	clock_info.kvmclock = pv_use(PV_CLOCK, pvclock_offered());
 	clock_start_cpu(cpu);
 	if (clock_info.kvmclock) {
 		if (!clock_info.tsc_hz)
-			set_tsc(pvclock_tsc_khz(&cpu->pvclock) * 1000, CLOCK_KVMCLOCK);
+			set_tsc(pvclock_tsc_khz(cpu->clock) * 1000, CLOCK_KVMCLOCK);
 		if (!clock_info.lapic_hz)
 			clock_info.lapic_hz = KVM_LAPIC_HZ;
 	}
@@ -58,12 +72,17 @@ void clock_init(struct cpu *cpu)
 	tsc_multiplier = (clock_info.tsc_hz << 24) / NS_PER_SECOND;
 	lapic_multiplier = (clock_info.lapic_hz << 24) / NS_PER_SECOND;
 	tsc_at_boot = tsc_read();
+	tell_vdso();
 }
 
 void clock_start_cpu(struct cpu *cpu)
 {
-	if (clock_info.kvmclock)
-		pvclock_start(cpu);
+	if (!clock_info.kvmclock)
+		return;
+	cpu->clock = cpu->index ? &cpu->pvclock : &vdso_data->clock;
+	pvclock_start(cpu->index ? cpu->gpa + offsetof(struct cpu, pvclock)
+				 : (uint64_t)&vdso_data->clock - DIRECT_BASE);
+	pv_counted(PV_CLOCK);
 }
 
 uint64_t clock_tsc_to_ns(uint64_t ticks)
@@ -87,11 +106,11 @@ uint32_t clock_ns_to_lapic(uint64_t ns)
  * sets the clock back by a little, and who waits for so many nanoseconds would see them all gone at once. */
 static uint64_t monotonic(uint64_t now)
 {
-	static uint64_t last;
-	uint64_t seen = __atomic_load_n(&last, __ATOMIC_RELAXED);
+	uint64_t *last = &vdso_data->last_ns;
+	uint64_t seen = __atomic_load_n(last, __ATOMIC_RELAXED);
 
 	while (seen < now)
-		if (__atomic_compare_exchange_n(&last, &seen, now, false, __ATOMIC_RELAXED,
+		if (__atomic_compare_exchange_n(last, &seen, now, false, __ATOMIC_RELAXED,
 						__ATOMIC_RELAXED))
 			return now;
 	return seen;
@@ -100,7 +119,7 @@ static uint64_t monotonic(uint64_t now)
 uint64_t clock_ns(void)
 {
 	if (clock_info.kvmclock)
-		return monotonic(pvclock_ns(&cpu_this()->pvclock));
+		return monotonic(pvclock_ns(cpu_this()->clock));
 	return clock_tsc_to_ns(tsc_read() - tsc_at_boot);
 }
 

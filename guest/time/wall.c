@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Real time is clock_ns() plus an offset, asked for when somebody first wants to know.
+ * Real time is clock_ns() plus an offset, asked for when somebody first wants to know. It is in the vDSO's
+ * page, for programs to know it too.
  */
 #include "guest/time/wall.h"
 
-#include <stdbool.h>
-
 #include "guest/arch/spinlock.h"
 #include "guest/hyper/pvclock.h"
+#include "guest/hyper/vdso.h"
 #include "guest/time/clock.h"
 #include "guest/time/cmos.h"
 
 #define NS_PER_SECOND 1000000000ull
 
 static struct spinlock lock;
-static bool known;
-static uint64_t offset_ns;
 
 uint64_t wall_days(unsigned year, unsigned month, unsigned day)
 {
@@ -42,14 +40,15 @@ uint64_t wall_offset_ns(void)
 {
 	uint64_t flags;
 
-	if (!__atomic_load_n(&known, __ATOMIC_ACQUIRE)) { /* pairs with the store below */
+	if (!__atomic_load_n(&vdso_data->wall_known,
+			     __ATOMIC_ACQUIRE)) { /* pairs with the store below */
 		flags = spin_lock(&lock);
-		if (!known)
-			offset_ns = find_offset();
-		__atomic_store_n(&known, true, __ATOMIC_RELEASE);
+		if (!vdso_data->wall_known)
+			vdso_data->wall_offset_ns = find_offset();
+		__atomic_store_n(&vdso_data->wall_known, true, __ATOMIC_RELEASE);
 		spin_unlock(&lock, flags);
 	}
-	return __atomic_load_n(&offset_ns, __ATOMIC_RELAXED);
+	return __atomic_load_n(&vdso_data->wall_offset_ns, __ATOMIC_RELAXED);
 }
 
 uint64_t wall_ns(void)
@@ -61,7 +60,7 @@ void wall_set(uint64_t ns)
 {
 	const uint64_t flags = spin_lock(&lock);
 
-	__atomic_store_n(&offset_ns, ns - clock_ns(), __ATOMIC_RELAXED);
-	__atomic_store_n(&known, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&vdso_data->wall_offset_ns, ns - clock_ns(), __ATOMIC_RELAXED);
+	__atomic_store_n(&vdso_data->wall_known, true, __ATOMIC_RELEASE);
 	spin_unlock(&lock, flags);
 }

@@ -43,6 +43,7 @@ struct virtio_transport {
 	/* Device configuration: width is 1, 2 or 4, offset a multiple of it. */
 	uint32_t (*config_read)(const struct virtio_device *device, unsigned offset,
 				unsigned width);
+	void (*config_write32)(const struct virtio_device *device, unsigned offset, uint32_t value);
 	uint32_t (*config_generation)(const struct virtio_device *device);
 	/* Makes the device's interrupts arrive; once. */
 	void (*listen)(struct virtio_device *device);

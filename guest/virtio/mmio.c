@@ -105,6 +105,11 @@ static uint32_t config_read(const struct virtio_device *device, unsigned offset,
 	}
 }
 
+static void config_write32(const struct virtio_device *device, unsigned offset, uint32_t value)
+{
+	set(device, VIRTIO_MMIO_CONFIG + offset, value);
+}
+
 static uint32_t config_generation(const struct virtio_device *device)
 {
 	return get(device, VIRTIO_MMIO_CONFIG_GENERATION);
@@ -139,6 +144,7 @@ const struct virtio_transport virtio_mmio_transport = {
 	.queue_is_reset = queue_is_reset,
 	.notify = notify,
 	.config_read = config_read,
+	.config_write32 = config_write32,
 	.config_generation = config_generation,
 	.listen = listen,
 };

@@ -115,6 +115,12 @@ static uint32_t config_read(const struct virtio_device *device, unsigned offset,
 	}
 }
 
+static void config_write32(const struct virtio_device *device, unsigned offset, uint32_t value)
+{
+	if (device->config)
+		mmio_write32(device->config + offset, value);
+}
+
 static uint32_t config_generation(const struct virtio_device *device)
 {
 	return mmio_read8(device->common + VIRTIO_PCI_CONFIG_GENERATION);
@@ -165,6 +171,7 @@ const struct virtio_transport virtio_pci_transport = {
 	.queue_is_reset = queue_is_reset,
 	.notify = notify,
 	.config_read = config_read,
+	.config_write32 = config_write32,
 	.config_generation = config_generation,
 	.listen = listen,
 };

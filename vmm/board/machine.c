@@ -76,6 +76,7 @@ static int create_vm(struct machine *machine, char *err, size_t err_size)
 		.loop = machine->setup.loop,
 		.console = machine->setup.console,
 		.trace = machine->setup.trace,
+		.syscall_trace = machine->setup.syscall_trace,
 		.cpu_model = machine->setup.cpu_model,
 		.firmware = machine->setup.firmware,
 		.cpu_count = machine->board.cpu_count,
@@ -275,7 +276,7 @@ static void *load(void *ctx)
 	if (small)
 		gmem_use_huge_pages(&machine->mem, false);
 	machine->board.hypercall_gpa = GPA_HYPERCALL_PAGE;
-	machine->board.hypercall_features = vm_hypercall_features();
+	machine->board.hypercall_features = vm_hypercall_features(machine->setup.syscall_trace);
 	machine->load_error = boot_load(machine->setup.image, &machine->mem, &machine->board,
 					&machine->entry, &machine->report, &machine->load_text);
 	if (small)

@@ -25,6 +25,7 @@ struct machine_setup {
 	struct loop *loop;
 	struct console *console;
 	struct trace *trace;
+	struct syscall_trace *syscall_trace; /* NULL: none */
 	bool hugepages;
 	void (*ended)(void *ctx); /* any thread: a request to end or reset the VM was made */
 	void *ctx;

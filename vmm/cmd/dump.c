@@ -326,7 +326,9 @@ int cmd_dump(int argc, char **argv)
 			  .hypercall_gpa = GPA_HYPERCALL_PAGE,
 			  .hypercall_features = HYPERCALL_FEATURE_CONSOLE |
 						HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
-						HYPERCALL_FEATURE_DOORBELL},
+						HYPERCALL_FEATURE_DOORBELL |
+						HYPERCALL_FEATURE_COUNTERS |
+						HYPERCALL_FEATURE_MULTICALL},
 	};
 	int status = devices_create(&request.devices);
 

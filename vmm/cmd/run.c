@@ -29,6 +29,7 @@
 #include "loop/clock.h"
 #include "loop/loop.h"
 #include "memory_map.h"
+#include "observe/syscall_trace.h"
 #include "observe/trace.h"
 
 #define TEXT_MAX 512
@@ -41,6 +42,7 @@ struct run {
 	struct loop *loop;
 	struct console *console;
 	struct trace *trace;
+	struct syscall_trace *syscall_trace;
 	struct boot_image *image;
 	struct cpuid_model cpu_model;
 	struct machine *machine; /* the present power cycle's */
@@ -259,6 +261,18 @@ static int open_image(struct run *run)
 	return make_cmdline(run);
 }
 
+static bool open_strace(struct run *run)
+{
+	int err = run->options.strace
+			  ? syscall_trace_open(run->options.strace_file, &run->syscall_trace)
+			  : 0;
+
+	if (err < 0)
+		fprintf(stderr, "vitrine: --strace=%s: %s\n", run->options.strace_file,
+			strerror(-err));
+	return !err;
+}
+
 static int prepare(struct run *run)
 {
 	struct console_keys keys = {.command = key_pressed, .ctx = run};
@@ -277,6 +291,8 @@ static int prepare(struct run *run)
 			strerror(errno));
 		return VITRINE_EXIT_USAGE;
 	}
+	if (!open_strace(run))
+		return VITRINE_EXIT_USAGE;
 	if (devices_open(run->options.devices, run->options.cpu_count, run->argv, run->loop, &keys,
 			 err, sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
@@ -316,6 +332,7 @@ static struct machine_setup machine_setup(struct run *run)
 		.loop = run->loop,
 		.console = run->console,
 		.trace = run->trace,
+		.syscall_trace = run->syscall_trace,
 		.hugepages = run->options.hugepages,
 		.ended = machine_ended,
 		.ctx = run,
@@ -442,6 +459,7 @@ static void clean_up(struct run *run)
 	gdb_close(run->gdb);
 	console_close(run->console);
 	trace_close(run->trace);
+	syscall_trace_close(run->syscall_trace);
 	free(run->report);
 	boot_image_close(run->image);
 	free(run->firmware);

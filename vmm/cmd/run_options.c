@@ -38,6 +38,7 @@ enum {
 	OPT_STATS,
 	OPT_JSON,
 	OPT_TRACE,
+	OPT_STRACE,
 	OPT_GDB,
 	OPT_DISK,
 	OPT_NET,
@@ -72,6 +73,7 @@ static const struct option long_options[] = {
 	{"stats", no_argument, NULL, OPT_STATS},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"trace", required_argument, NULL, OPT_TRACE},
+	{"strace", optional_argument, NULL, OPT_STRACE},
 	{"gdb", required_argument, NULL, OPT_GDB},
 	{"disk", required_argument, NULL, OPT_DISK},
 	{"net", required_argument, NULL, OPT_NET},
@@ -133,6 +135,7 @@ void run_options_help(void)
 	      "Looking in\n"
 	      "      --stats             print counters at the end; with --json as JSON\n"
 	      "      --trace exits[=FILE]  one line per exit to userspace\n"
+	      "      --strace[=FILE]     one line per system call of the bundled guest's programs\n"
 	      "      --gdb unix:PATH|tcp:PORT[,wait]  let gdb attach; wait: before the first instruction\n"
 	      "      --dry-run           check everything, say what would run, run nothing\n"
 	      "  -v, --verbose           say what is being done\n"
@@ -275,6 +278,11 @@ static bool take(int option, const char *value, struct run_options *o)
 	case OPT_STATS: return o->stats = true;
 	case OPT_JSON: return o->json = o->stats = true;
 	case OPT_TRACE: return parse_trace(value, o);
+	case OPT_STRACE:
+		o->strace = true;
+		o->strace_file = value;
+		return !value || *value ||
+		       complain("--strace", "", "a file name is missing behind =");
 	case OPT_GDB: o->gdb = value; return true;
 	case OPT_DISK: return add_device(devices_add_disk, "--disk", value, o);
 	case OPT_NET: return add_device(devices_add_net, "--net", value, o);

@@ -21,6 +21,7 @@ struct run_options {
 	const char *cpu;	 /* "host", "baseline,+avx" */
 	const char *gdb;	 /* NULL: none */
 	const char *trace_file;	 /* NULL: standard error */
+	const char *strace_file; /* NULL: standard error */
 	struct devices *devices; /* --disk, --net, …; devices_destroy() */
 	uint64_t memory_bytes;
 	unsigned cpu_count;
@@ -29,6 +30,7 @@ struct run_options {
 	enum board_irqchip irqchip;
 	enum boot_kaslr kaslr;
 	bool trace_exits;
+	bool strace;
 	bool debug_exit;
 	bool dry_run;
 	bool verbose;

@@ -16,10 +16,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "abi/syscall_trace.h"
 #include "backend/console.h"
 #include "kvm/vm_internal.h"
 #include "loop/loop.h"
 #include "memory_map.h"
+#include "observe/syscall_trace.h"
 
 #define CONSOLE_CHUNK_BYTES 256
 
@@ -53,18 +55,20 @@ static const uint8_t kvm_entry_none[] = {
 	0xc3,						    /* ret */
 };
 
-uint32_t vm_hypercall_features(void)
+uint32_t vm_hypercall_features(bool traced)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
-	       HYPERCALL_FEATURE_DOORBELL |
+	       HYPERCALL_FEATURE_DOORBELL | HYPERCALL_FEATURE_COUNTERS |
+	       HYPERCALL_FEATURE_MULTICALL | (traced ? HYPERCALL_FEATURE_TRACE : 0) |
 	       (kvm_host_classify() == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
 }
 
 void hypercall_fill_page(struct vm *vm)
 {
-	const struct hypercall_page_header header = {.magic = HYPERCALL_MAGIC,
-						     .abi_version = HYPERCALL_ABI_VERSION,
-						     .features = vm_hypercall_features()};
+	const struct hypercall_page_header header = {
+		.magic = HYPERCALL_MAGIC,
+		.abi_version = HYPERCALL_ABI_VERSION,
+		.features = vm_hypercall_features(vm->setup.syscall_trace)};
 	uint8_t *page = gmem_slice(vm->setup.mem, GPA_HYPERCALL_PAGE, 0x1000);
 
 	if (!page)
@@ -157,18 +161,24 @@ static int64_t console_write(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
 }
 
 /* What the loop has not read yet counts as seen, so that a guest that rings and asks gets its answer. */
+uint64_t hypercall_doorbell_rings(struct vm *vm, unsigned doorbell)
+{
+	doorbell_rang(vm, 0);
+	return atomic_load(&vm->doorbell_count[doorbell]);
+}
+
 static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 {
 	if (doorbell >= HYPERCALL_DOORBELL_MAX)
 		return -EINVAL;
-	doorbell_rang(vm, 0);
-	return (int64_t)(atomic_load(&vm->doorbell_count[doorbell]) & INT64_MAX);
+	return (int64_t)(hypercall_doorbell_rings(vm, (unsigned)doorbell) & INT64_MAX);
 }
 
+/* What is served inside a batch too: quick, whatever the arguments are. */
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES: return vm_hypercall_features();
+	case HYPERCALL_FEATURES: return vm_hypercall_features(vm->setup.syscall_trace);
 	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
 	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:
@@ -183,11 +193,50 @@ static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg
 	}
 }
 
+static int64_t multicall(struct vm *vm, uint64_t gpa, uint64_t count)
+{
+	struct hypercall_call call[HYPERCALL_MULTICALL_MAX];
+
+	if (count > HYPERCALL_MULTICALL_MAX)
+		return -EINVAL;
+	if (gmem_read(vm->setup.mem, gpa, call, count * sizeof(*call)) < 0)
+		return -EFAULT;
+	for (unsigned i = 0; i < count; i++)
+		call[i].result = serve(vm, call[i].number, call[i].argument[0],
+				       call[i].argument[1]);
+	if (gmem_write(vm->setup.mem, gpa, call, count * sizeof(*call)) < 0)
+		return -EFAULT;
+	return (int64_t)count;
+}
+
+static int64_t trace_system_calls(struct vm *vm, uint64_t gpa, uint64_t len_bytes)
+{
+	uint8_t batch[SYSCALL_TRACE_BYTES_MAX];
+
+	if (!vm->setup.syscall_trace)
+		return -ENOSYS;
+	if (len_bytes > sizeof(batch))
+		return -EINVAL;
+	if (gmem_read(vm->setup.mem, gpa, batch, len_bytes) < 0)
+		return -EFAULT;
+	return syscall_trace_write(vm->setup.syscall_trace, batch, len_bytes);
+}
+
+static int64_t serve_single(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
+{
+	switch (number) {
+	case HYPERCALL_COUNTERS: return hypercall_counters(vm, arg0, arg1);
+	case HYPERCALL_MULTICALL: return multicall(vm, arg0, arg1);
+	case HYPERCALL_TRACE: return trace_system_calls(vm, arg0, arg1);
+	default: return serve(vm, number, arg0, arg1);
+	}
+}
+
 uint64_t hypercall_handle(struct vcpu *vcpu)
 {
 	struct kvm_regs *regs = &vcpu->run->s.regs.regs;
 
-	regs->rax = (uint64_t)serve(vcpu->vm, regs->rax, regs->rdi, regs->rsi);
+	regs->rax = (uint64_t)serve_single(vcpu->vm, regs->rax, regs->rdi, regs->rsi);
 	vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 	return regs->rax;
 }

@@ -21,6 +21,7 @@
 struct vm;
 struct loop;
 struct trace;
+struct syscall_trace;
 struct console;
 struct cpuid_model;
 
@@ -30,8 +31,9 @@ struct vm_setup {
 	struct bus *bus; /* windows may be added until vm_start() */
 	struct vm_control *control;
 	struct loop *loop;
-	struct console *console; /* where the console hypercall writes; NULL: nowhere */
-	struct trace *trace;	 /* NULL: exits are only counted */
+	struct console *console;	     /* where the console hypercall writes; NULL: nowhere */
+	struct trace *trace;		     /* NULL: exits are only counted */
+	struct syscall_trace *syscall_trace; /* NULL: the guest isn't asked for its system calls */
 	const struct cpuid_model *cpu_model;
 	const uint8_t *firmware; /* FIRMWARE_BYTES of ROM at the reset vector; NULL: none */
 	unsigned cpu_count;
@@ -91,8 +93,8 @@ uint64_t vm_tsc_hz(const struct vm *vm);
 /* True where ring 0 goes through KVM's instruction emulator (no VT-x, no AMD-V underneath). */
 bool vm_is_deprivileged(const struct vm *vm);
 
-/* HYPERCALL_FEATURE_* of the page that vm_start() fills. */
-uint32_t vm_hypercall_features(void);
+/* HYPERCALL_FEATURE_* of the page that vm_start() fills; traced: vm_setup.syscall_trace is there. */
+uint32_t vm_hypercall_features(bool traced);
 
 /* KVM's own counters, added up over the vCPUs; free with kvm_stats_free(). 0, -ENOTSUP: old kernel. */
 struct kvm_stats;

@@ -122,6 +122,9 @@ static void add_hypercall(struct line *line, const struct trace_exit *exit)
 		[HYPERCALL_POWEROFF] = "power-off",
 		[HYPERCALL_PANIC] = "panic",
 		[HYPERCALL_DOORBELL_COUNT] = "doorbell-count",
+		[HYPERCALL_COUNTERS] = "counters",
+		[HYPERCALL_MULTICALL] = "multicall",
+		[HYPERCALL_TRACE] = "trace",
 	};
 	int64_t result = (int64_t)exit->value;
 	bool known = exit->address < HYPERCALL_COUNT;

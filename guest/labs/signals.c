@@ -71,11 +71,11 @@ static void while_blocked(unsigned times)
 			count_of(sent[i].number));
 	}
 	printf("in the order:");
-	for (int i = 0; i < delivered_count && i < DELIVERED_MAX; i++) {
+	for (int i = 0; i < delivered_count && i < DELIVERED_MAX; i++)
 		printf(" %d", (int)delivered[i]);
-		lab_row("order", "turn=%d number=%d", i + 1, (int)delivered[i]);
-	}
 	printf("\n");
+	for (int i = 0; i < delivered_count && i < DELIVERED_MAX; i++)
+		lab_row("order", "turn=%d number=%d", i + 1, (int)delivered[i]);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

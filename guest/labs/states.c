@@ -6,7 +6,9 @@
  *   states [-m MILLISECONDS] [-d DISK]
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,13 @@
 
 static const char *disk;
 static uint64_t length_ms;
+
+static void be(int policy, int priority)
+{
+	const struct sched_param parameter = {.sched_priority = priority};
+
+	syscall(SYS_sched_setscheduler, 0, policy, &parameter); /* musl's own refuses */
+}
 
 static void loop(void)
 {
@@ -59,24 +68,35 @@ static struct watched {
 	const char *name;
 	void (*work)(void);
 	pid_t pid;
+	int stat_fd;
 	char state;
 	uint64_t since_ns;
 } all[] = {
-	{.name = "loop", .work = loop},	       {.name = "doze", .work = doze},
-	{.name = "stopped", .work = loop},     {.name = "ended", .work = end_soon},
-	{.name = "reader", .work = read_disk},
+	/* First, because a look at one takes longer than a read of the disk where the kernel is slow. */
+	{.name = "reader", .work = read_disk}, {.name = "loop", .work = loop},
+	{.name = "doze", .work = doze},	       {.name = "stopped", .work = loop},
+	{.name = "ended", .work = end_soon},
 };
+enum { COUNT = sizeof(all) / sizeof(*all), STOPPED = 3 };
 
-static char state_of(pid_t pid)
+static int open_stat(pid_t pid)
 {
-	char path[32], text[256];
+	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const ssize_t bytes = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		lab_die(path);
+	return fd;
+}
+
+/* "PID (NAME) STATE …"; each read at the beginning makes the text anew. */
+static char read_state(int stat_fd)
+{
+	char text[256];
+	const ssize_t bytes = pread(stat_fd, text, sizeof(text) - 1, 0);
+
 	text[bytes > 0 ? bytes : 0] = '\0';
 	return strrchr(text, ')') ? strrchr(text, ')')[2] : '-';
 }
@@ -91,7 +111,7 @@ static void report(const struct watched *w, uint64_t start_ns, uint64_t now_ns)
 /* One sample; what is the same as before only grows longer. */
 static void look(struct watched *w, uint64_t start_ns)
 {
-	const char state = state_of(w->pid);
+	const char state = read_state(w->stat_fd);
 	const uint64_t now = lab_now_ns();
 
 	if (state == w->state)
@@ -101,40 +121,59 @@ static void look(struct watched *w, uint64_t start_ns)
 	w->since_ns = now;
 }
 
-static void watch(unsigned count)
+/* Stops one of them for the middle third of the time. */
+static void stop_and_continue(uint64_t ms)
+{
+	static int sent;
+	const int signal = ms < length_ms / 3 ? 0 : ms < length_ms * 2 / 3 ? SIGSTOP : SIGCONT;
+
+	if (signal && signal != sent)
+		kill(all[STOPPED].pid, signal);
+	sent = signal;
+}
+
+/* Of the processes from first on. Leaves them at least three quarters of the time. */
+static void watch(unsigned first)
 {
 	const uint64_t start = lab_now_ns();
 	uint64_t ms = 0, samples = 0;
 
 	for (; ms < length_ms; samples++) {
-		for (unsigned i = 0; i < count; i++)
+		const uint64_t before = lab_now_ns();
+
+		for (unsigned i = first; i < COUNT; i++)
 			look(&all[i], start);
-		usleep((useconds_t)(length_ms * 1000 / 100));
-		if (ms < length_ms / 3 && (lab_now_ns() - start) / 1000000 >= length_ms / 3)
-			kill(all[2].pid, SIGSTOP);
-		if (ms < length_ms * 2 / 3 && (lab_now_ns() - start) / 1000000 >= length_ms * 2 / 3)
-			kill(all[2].pid, SIGCONT);
+		stop_and_continue(ms);
+		usleep((useconds_t)(length_ms * 1000 / 200 + (lab_now_ns() - before) / 1000 * 3));
 		ms = (lab_now_ns() - start) / 1000000;
 	}
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = first; i < COUNT; i++)
 		report(&all[i], start, lab_now_ns());
 	printf("%lu samples in %lu ms\n", samples, ms);
 }
 
 int main(int argc, char **argv)
 {
-	unsigned count = sizeof(all) / sizeof(*all);
+	unsigned first;
 
 	length_ms = lab_option(argc, argv, 'm', 2000);
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "-d") == 0)
 			disk = argv[i + 1];
-	count -= !disk;
-	for (unsigned i = 0; i < count; i++)
-		if ((all[i].pid = fork()) == 0)
+	first = disk ? 0 : 1;
+	be(SCHED_FIFO, 1); /* may fail; else the loops would leave the watcher little to see */
+	for (unsigned i = first; i < COUNT; i++)
+		if ((all[i].pid = fork()) == 0) {
+			be(SCHED_OTHER, 0);
+			if (all[i].work != read_disk &&
+			    nice(19) < 0) /* its few instructions go first */
+				lab_die("nice");
 			all[i].work();
-	watch(count);
-	for (unsigned i = 0; i < count; i++)
+		}
+	for (unsigned i = first; i < COUNT; i++)
+		all[i].stat_fd = open_stat(all[i].pid);
+	watch(first);
+	for (unsigned i = first; i < COUNT; i++)
 		kill(all[i].pid, SIGKILL);
 	while (wait(NULL) > 0)
 		;

@@ -18,7 +18,7 @@
 #include "lab.h"
 
 #define CHUNK_BYTES 16384u
-#define SLOTS 16
+#define SLOTS 8
 
 /* What both processes share from fork on; each way uses some of it. */
 static struct channel {

@@ -3,7 +3,7 @@
  * Signals: what becomes of those that come while they are blocked, in which order they are delivered, and how a
  * handler that takes a lock hangs the program that it interrupts.
  *
- *   signals [-n SIGNALS] [-m MILLISECONDS to wait for a deadlock]
+ *   signals [-n SIGNALS] [-m MILLISECONDS after which it is a deadlock]
  */
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +14,7 @@
 #include "lab.h"
 
 #define DELIVERED_MAX 64
+#define ALARMS 5
 
 static volatile sig_atomic_t delivered[DELIVERED_MAX], delivered_count;
 
@@ -89,23 +90,26 @@ static void update(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static volatile sig_atomic_t handled;
+
 static void handler_with_lock(int signal)
 {
 	(void)signal;
 	update();
+	handled++;
 }
 
-/* Updates under a lock, again and again, and a timer's handler does the same. */
-static void work(bool blocks, uint64_t rounds)
+/* Updates under a lock, until a timer's handler has done the same a few times. */
+static void work(bool blocks)
 {
-	const struct itimerval often = {{0, 3000}, {0, 3000}};
+	const struct itimerval often = {{0, 20000}, {0, 20000}};
 	sigset_t alarm, before;
 
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	handle(SIGALRM, handler_with_lock);
 	setitimer(ITIMER_REAL, &often, NULL);
-	for (uint64_t i = 0; i < rounds; i++) {
+	while (handled < ALARMS) {
 		if (blocks)
 			sigprocmask(SIG_BLOCK, &alarm, &before);
 		for (int n = 0; n < 100; n++)
@@ -116,40 +120,50 @@ static void work(bool blocks, uint64_t rounds)
 	_exit(0);
 }
 
-static void in_child(const char *name, bool blocks, uint64_t rounds, uint64_t patience_ms)
+static void show_status(pid_t pid)
+{
+	char path[32], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, "State", 5) == 0 || strncmp(line, "Sig", 3) == 0 ||
+		    strncmp(line, "ShdPnd", 6) == 0)
+			printf("  %s", line);
+	if (file)
+		fclose(file);
+}
+
+static void in_child(const char *name, bool blocks, uint64_t patience_ms)
 {
 	const uint64_t start = lab_now_ns();
-	int status = 0;
 	const pid_t pid = fork();
+	int status = 0;
 	pid_t ended;
 
 	if (pid == 0)
-		work(blocks, rounds);
-	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 &&
-	       lab_now_ns() - start < patience_ms * 1000000)
-		usleep(20000);
+		work(blocks);
+	do {
+		usleep(50000);
+		ended = waitpid(pid, &status, WNOHANG);
+	} while (!ended && lab_now_ns() - start < patience_ms * 1000000);
+	printf("%s: %s after %.0f ms\n", name, ended ? "done" : "HANGS",
+	       (double)(lab_now_ns() - start) / 1e6);
+	lab_row("deadlock", "program=%s ended=%d", name, ended == pid && WIFEXITED(status));
 	if (!ended) {
-		char command[64];
-
-		snprintf(command, sizeof(command),
-			 "grep -E 'State|SigBlk|SigPnd|ShdPnd' /proc/%d/status", pid);
-		fflush(stdout);
-		if (system(command))
-			printf("no /proc\n");
+		show_status(pid);
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 	}
-	printf("%s: %s after %.0f ms\n", name, ended ? "done" : "HANGS; killed",
-	       (double)(lab_now_ns() - start) / 1e6);
-	lab_row("deadlock", "program=%s ended=%d", name, ended == pid && WIFEXITED(status));
 }
 
 int main(int argc, char **argv)
 {
-	const uint64_t patience_ms = lab_option(argc, argv, 'm', 6000);
+	const uint64_t patience_ms = lab_option(argc, argv, 'm', 1500);
 
 	while_blocked((unsigned)lab_option(argc, argv, 'n', 5));
-	in_child("handler-locks", false, UINT64_MAX, patience_ms / 4);
-	in_child("blocked-while-locked", true, 100, patience_ms);
+	in_child("handler-locks", false, patience_ms);
+	in_child("blocked-while-locked", true, 20 * patience_ms);
 	return 0;
 }

@@ -229,10 +229,14 @@ static bool turn_is_over(const struct run_queue *queue, uint64_t now)
 	       !(entity->allowed >> queue->cpu & 1);
 }
 
-/* Then the interrupt's own frame is the one at the top of the task's stack. */
+/* Then the interrupt's own frame is the one at the top of the task's stack. But one that finds the program at the
+ * first instruction after a system call (whose address syscall leaves in rcx) had to wait while the kernel had
+ * interrupts off: the time was the kernel's. */
 static bool was_in_user_mode(const struct task *task)
 {
-	return task->frame && task->frame->vector == VECTOR_TICK;
+	const struct trap_frame *frame = task->frame;
+
+	return frame && frame->vector == VECTOR_TICK && frame->rip != frame->rcx;
 }
 
 void sched_tick(uint64_t now_ns)

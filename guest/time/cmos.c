@@ -5,6 +5,7 @@
 #include "guest/time/cmos.h"
 
 #include "guest/arch/insn.h"
+#include "guest/arch/spinlock.h"
 #include "guest/lib/string.h"
 #include "guest/time/wall.h"
 
@@ -29,10 +30,17 @@ struct cmos_time {
 	uint8_t second, minute, hour, day, month, year;
 };
 
+static struct spinlock lock; /* index and data belong together */
+
 static uint8_t read(enum cmos_register reg)
 {
+	const uint64_t flags = spin_lock(&lock);
+	uint8_t value;
+
 	io_write8(CMOS_INDEX, reg);
-	return io_read8(CMOS_DATA);
+	value = io_read8(CMOS_DATA);
+	spin_unlock(&lock, flags);
+	return value;
 }
 
 static struct cmos_time read_all(void)

@@ -153,6 +153,12 @@ static struct task *leader_of(const struct process *process)
 	return leader;
 }
 
+/* A zombie's first thread has left it, but still stands for it. */
+static bool is_of(const struct task *task, const struct process *process)
+{
+	return task && (task->process == process || task == process->leader);
+}
+
 static int subject_below(const struct proc_subject *of, const struct proc_entry *entry,
 			 uint64_t key, struct proc_subject *subject)
 {
@@ -170,7 +176,7 @@ static int subject_below(const struct proc_subject *of, const struct proc_entry 
 	subject->task = entry == &proc_thread_entry ? task_find(key) : task_get(of->task);
 	if (entry == &proc_fd_link || entry == &proc_fdinfo_file)
 		subject->fd = key;
-	if (subject->task && subject->task->process == subject->process)
+	if (is_of(subject->task, subject->process))
 		return 0;
 	if (subject->task)
 		task_put(subject->task);

@@ -19,13 +19,22 @@ struct presence { /* bytes */
 	uint64_t resident, proportional, dirty_private, clean_private, shared, swapped;
 };
 
+/* Entries that map the page. An anonymous one counts references only: theirs, and the swap cache's. */
+static uint32_t count_users(const struct page *page)
+{
+	const uint32_t flags = page->flags;
+
+	return flags & PAGE_ANONYMOUS ? page->refs - !!(flags & PAGE_SWAP) : page->mapped;
+}
+
 static void count_page(uint64_t entry, uint64_t bytes, struct presence *sum)
 {
 	const struct page *page = page_of(entry & ENTRY_FRAME);
+	const uint32_t users = page ? count_users(page) : 1;
 
 	sum->resident += bytes;
-	sum->proportional += page && page->mapped > 1 ? bytes / page->mapped : bytes;
-	if (page && page->mapped > 1)
+	sum->proportional += users > 1 ? bytes / users : bytes;
+	if (users > 1)
 		sum->shared += bytes;
 	else if (!page || !page->cache || (entry & ENTRY_DIRTY))
 		sum->dirty_private += bytes;

@@ -6,7 +6,9 @@
 #include "guest/board/machine.h"
 #include "guest/drivers/net.h"
 #include "guest/fs/sysfs/node.h"
+#include "guest/lib/errno.h"
 #include "guest/lib/print.h"
+#include "guest/time/cmos.h"
 
 /* --- network interfaces */
 static void *net_at(unsigned index, char *name, size_t size)
@@ -114,9 +116,29 @@ static const struct sys_entry kernel_table[] = {
 	{.name = "mm", .children = mm_table},
 	{0},
 };
+static int show_rtc(void *thing, struct text *text)
+{
+	uint64_t seconds;
+
+	(void)thing;
+	if (!cmos_read(&seconds))
+		return -EIO;
+	text_print(text, "%lu\n", seconds);
+	return text->error;
+}
+
+static const struct sys_entry rtc_table[] = {
+	{.name = "since_epoch", .show = show_rtc},
+	{0},
+};
+static const struct sys_entry all_rtcs_table[] = {
+	{.name = "rtc0", .children = rtc_table},
+	{0},
+};
 static const struct sys_entry class_table[] = {
 	{.name = "block", .each = sys_disk_table, .thing = sys_disk},
 	{.name = "net", .each = net_table, .thing = net_at},
+	{.name = "rtc", .children = all_rtcs_table},
 	{0},
 };
 static const struct sys_entry all_cpus_table[] = {

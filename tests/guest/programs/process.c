@@ -33,6 +33,20 @@ static int wait_for_signal(void *unused)
 	return 0;
 }
 
+static char state_of(pid_t pid)
+{
+	char path[32], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	if (file)
+		fclose(file);
+	return state;
+}
+
 static void ends(void)
 {
 	int status = -1;
@@ -49,6 +63,7 @@ static void ends(void)
 						  info.si_pid == pid && info.si_status == 7);
 	check("si_code, si_signo", info.si_code == CLD_EXITED && info.si_signo == SIGCHLD);
 	check("a zombie takes signals", kill(pid, 0) == 0 && kill(pid, SIGKILL) == 0);
+	check("… and is shown as one", state_of(pid) == 'Z');
 	check("… and stays ended", waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7);
 	check_fails("reaped is gone", kill(pid, 0), ESRCH);
 	pid = child_start(wait_for_signal, NULL);

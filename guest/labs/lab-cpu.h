@@ -8,10 +8,12 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lab.h"
 
+/* Of those that the caller may use: to be asked before lab_pin(). */
 static inline unsigned lab_cpus(void)
 {
 	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
@@ -76,6 +78,21 @@ static inline uint64_t lab_spins_per_ms(double tsc_per_ms)
 		round++;
 	}
 	return (uint64_t)((double)size * tsc_per_ms / (double)best);
+}
+
+/* musl has no kernel headers; these two are all that a futex is made of. */
+#define LAB_FUTEX_WAIT 128 /* FUTEX_WAIT, FUTEX_PRIVATE_FLAG */
+#define LAB_FUTEX_WAKE 129
+
+/* Sleeps if the word still has this value; returns on a wake-up, or for no reason. */
+static inline void lab_futex_wait(uint32_t *word, uint32_t value)
+{
+	syscall(SYS_futex, word, LAB_FUTEX_WAIT, value, NULL, NULL, 0);
+}
+
+static inline void lab_futex_wake(uint32_t *word, uint32_t count)
+{
+	syscall(SYS_futex, word, LAB_FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
 #endif

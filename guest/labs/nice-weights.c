@@ -3,7 +3,7 @@
  * Two loops on one CPU, one of them nice: what share of the time does it get, and what share does its weight
  * promise?
  *
- *   nice [-t MS per pair]
+ *   nice-weights [-t MS per pair]
  */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -15,10 +15,11 @@
 
 #define LOOPS_MAX 8
 #define TRACE "/proc/sched_trace"
+#define SLICE_NS 3000000 /* guest/sched/fair.h */
 
 static struct loop {
 	pid_t pid;
-	unsigned slices;
+	unsigned slices, whole; /* whole: not cut short */
 	uint64_t ns;
 } loop[LOOPS_MAX];
 static unsigned loops;
@@ -68,6 +69,7 @@ static void print_slices(FILE *file)
 		first = first ? first : now;
 		if (running) {
 			running->slices++;
+			running->whole += now - start >= SLICE_NS;
 			running->ns += now - start;
 			lab_row("slice", "loop=%c from=%.3f to=%.3f length=%.3f end=%s",
 				(char)('A' + (running - loop)), (double)(start - first) / 1e6,
@@ -105,9 +107,10 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < loops; i++) {
 		const double total = (double)loop[i].ns / 1e6;
 
-		printf("loop %c: %3u slices, %7.2f ms\n", 'A' + i, loop[i].slices, total);
-		lab_row("loop", "loop=%c nice=%d slices=%u ms=%.2f", 'A' + i,
-			i + 1 == loops ? last_nice : 0, loop[i].slices, total);
+		printf("loop %c: %3u slices, %3u of them whole, %7.2f ms\n", 'A' + i, loop[i].slices,
+		       loop[i].whole, total);
+		lab_row("loop", "loop=%c nice=%d slices=%u whole=%u ms=%.2f", 'A' + i,
+			i + 1 == loops ? last_nice : 0, loop[i].slices, loop[i].whole, total);
 	}
 	return 0;
 }

@@ -3,7 +3,7 @@
  * Locks on files between processes: which kinds know of each other, who owns one (a process, an open file
  * description), what ends one, and what a lock that nobody asks about is worth.
  *
- *   file-locks
+ *   file-locks [-n ADDITIONS of each process]
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,8 +14,9 @@
 #include "lab-cpu.h"
 
 #define PATH "/tmp/lab-file-locks"
-#define ADDITIONS 300
 #define ADDERS 3
+
+static uint64_t additions;
 
 static int open_file(void)
 {
@@ -146,7 +147,7 @@ static void adding(const char *name, bool first_locks, bool all_lock)
 			lab_die("fork");
 		if (!child) {
 			fd = open_file();
-			for (unsigned j = 0; j < ADDITIONS; j++)
+			for (uint64_t j = 0; j < additions; j++)
 				add_in_file(fd, all_lock || (first_locks && i == 0));
 			_exit(0);
 		}
@@ -156,12 +157,13 @@ static void adding(const char *name, bool first_locks, bool all_lock)
 	if (pread(fd, &number, sizeof(number), 0) != sizeof(number))
 		lab_die("pread");
 	close(fd);
-	printf("%-10s %lu of %u additions are in the file\n", name, number, ADDERS * ADDITIONS);
-	lab_row("added", "locks=%s number=%lu lost=%lu", name, number, ADDERS * ADDITIONS - number);
+	printf("%-10s %lu of %lu additions are in the file\n", name, number, ADDERS * additions);
+	lab_row("added", "locks=%s number=%lu lost=%lu", name, number, ADDERS * additions - number);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	additions = lab_option(argc, argv, 'n', 200);
 	ownership();
 	adding("nobody", false, false);
 	adding("only-one", true, false);

@@ -62,7 +62,7 @@ static void *driver(void *argument)
 static void sleep_until_kicked(uint32_t done)
 {
 	while (!kick.value)
-		if (decided.value != done && !kick.value) {
+		if (decided.value > done && !kick.value) {
 			counts.forgotten++;
 			return;
 		}

@@ -100,6 +100,8 @@ int main(int argc, char **argv)
 
 			pair[i].did = did > pair[i].did ? did : pair[i].did;
 		}
+	if (ms)
+		lab_row("sibling", "times=%.3f", pair[2].did / pair[0].did); /* 0: there is none */
 	for (unsigned i = 1; ms && i < 4; i++) {
 		if (pair[i].other < 0)
 			continue;

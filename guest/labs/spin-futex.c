@@ -58,7 +58,7 @@ static void *contend(void *argument)
 
 	while (!stop) {
 		mine->kind == SPIN ? spin_section(mine) : futex_section(mine);
-		lab_spin(length);
+		lab_spin(length / 10); /* the lock is wanted nearly always */
 	}
 	return NULL;
 }

@@ -110,8 +110,11 @@ void account_task(struct task *task, struct task_times *times)
 	if (entity->queued) {
 		times->wait += more;
 	} else if (queue->current == task) {
-		const uint64_t user = more * entity->user_share >> 8;
+		const uint64_t stolen = run_queue_pending_steal(queue);
+		uint64_t user;
 
+		more = more > stolen ? more - stolen : 0;
+		user = more * entity->user_share >> 8;
 		times->user += user;
 		times->system += more - user;
 	}

@@ -68,27 +68,29 @@ bool run_queue_preempts(const struct run_queue *queue, const struct task *task)
 	return fair_preempts(&task->sched, &current->sched);
 }
 
-/* The hypervisor ran somebody else for part of that time. */
-static void book_steal(struct run_queue *queue, struct sched_entity *entity)
+uint64_t run_queue_pending_steal(const struct run_queue *queue)
 {
-	const uint64_t steal_ns = steal_read(cpu_at(queue->cpu));
-	const uint64_t more = steal_ns - queue->steal_seen_ns;
+	return steal_read(cpu_at(queue->cpu)) - queue->steal_seen_ns;
+}
 
-	if (!more)
-		return;
-	queue->steal_seen_ns = steal_ns;
+/* The hypervisor ran somebody else for part of that time: nobody here has used it. Returns the rest. */
+static uint64_t book_steal(struct run_queue *queue, struct sched_entity *entity, uint64_t ran)
+{
+	const uint64_t more = run_queue_pending_steal(queue);
+
+	queue->steal_seen_ns += more;
 	queue->steal_ns += more;
 	entity->steal_ns += more;
+	return ran > more ? ran - more : 0;
 }
 
 void run_queue_charge(struct run_queue *queue, uint64_t now_ns)
 {
 	struct sched_entity *entity = &queue->current->sched;
-	const uint64_t ran = now_ns - entity->since_ns;
+	const uint64_t ran = book_steal(queue, entity, now_ns - entity->since_ns);
 	const uint64_t user = ran * entity->user_share >> 8;
 
 	entity->since_ns = now_ns;
-	book_steal(queue, entity);
 	if (queue->current == queue->idle) {
 		queue->idle_ns += ran;
 		return;

@@ -51,7 +51,10 @@ struct task *run_queue_pick(struct run_queue *queue);
 /* Whether task should run at once in place of the one that does. */
 bool run_queue_preempts(const struct run_queue *queue, const struct task *task);
 
-/* Books the time since the last call on the running task. */
+/* Steal time that run_queue_charge() hasn't seen yet. */
+uint64_t run_queue_pending_steal(const struct run_queue *queue);
+
+/* Books the time since the last call on the running task, less what was stolen. */
 void run_queue_charge(struct run_queue *queue, uint64_t now_ns);
 
 #endif

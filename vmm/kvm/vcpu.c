@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -279,7 +280,10 @@ static void note_startup_cost(struct vm *vm)
 void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	char name[16];
 
+	snprintf(name, sizeof(name), "vcpu %u", vcpu->index); /* for top -H, taskset and the like */
+	pthread_setname_np(pthread_self(), name);
 	gate_bind_thread(vcpu);
 	if (vcpu->index == 0)
 		note_startup_cost(vcpu->vm);

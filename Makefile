@@ -87,6 +87,7 @@ $(B)/vitrine-slirp: $(SLIRP_OBJ)
 
 -include guest/guest.mk
 -include guest/userland/userland.mk
+-include guest/labs/labs.mk
 -include bios/bios.mk
 -include initrd/initrd.mk
 -include tests/tests.mk

@@ -4,7 +4,6 @@
  *
  *   syscall-cost [-n CALLS]
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>

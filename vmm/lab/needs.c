@@ -152,6 +152,8 @@ bool needs_of_run_are_met(const struct lab_run *run, const struct places *places
 		break;
 	default: break;
 	}
+	if (run->kind != LAB_RUN_HOST && !places->initrd[0])
+		return lacks(reason, size, "the labs' programs aren't built (make labs)");
 	return program_is_there(run, places, reason, size) &&
 	       needs_are_met(run->needs, places, reason, size);
 }

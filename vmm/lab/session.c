@@ -115,7 +115,8 @@ static const char *problem(const struct hearing *h, const struct spawn_result *r
 	case SPAWN_FAILED: return "can't be started";
 	case SPAWN_FLOOD: return "wrote more than a lab may";
 	case SPAWN_TIMEOUT:
-		snprintf(text, size, "still running after %u s", h->run->timeout_s);
+		snprintf(text, size, "still running after %u s",
+			 h->run->timeout_s * h->session->slow);
 		return text;
 	default: break;
 	}
@@ -154,7 +155,7 @@ static struct spawn_result execute(struct hearing *h, const char *command)
 {
 	const struct spawn spawn = {.command = command,
 				    .folder = h->session->places->scratch,
-				    .timeout_s = h->run->timeout_s,
+				    .timeout_s = h->run->timeout_s * h->session->slow,
 				    .line = hear_line,
 				    .tick = tick,
 				    .ctx = h};

@@ -16,6 +16,7 @@ struct session {
 	const struct lab *lab;
 	struct places *places;
 	bool is_quick;
+	unsigned slow;	    /* time limits are multiplied by it */
 	bool is_quiet;	    /* what programs print for people isn't shown */
 	bool is_verbose;    /* commands and rows are shown, too */
 	const char *folder; /* NULL: nothing is kept */

@@ -2,7 +2,7 @@
  *
  * The page cache: what is written waits there until somebody takes it to the disk; what was read stays.
  *
- *   page-cache [-n PAGES] [-s SECONDS]      /dev/vda holds an ext2 file system
+ *   page-cache [-n PAGES] [-e CENTISECONDS]      /dev/vda holds an ext2 file system
  */
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -65,37 +65,41 @@ static void show_read(const char *how, const char *name, uint64_t pages)
 	lab_row("read", "how=%s pages=%lu disk=%lu us=%.1f", how, pages, from_disk, us);
 }
 
-static void drop_caches(void)
+static void set(const char *path, uint64_t value)
 {
-	const int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	FILE *file = fopen(path, "we");
 
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		lab_die("/proc/sys/vm/drop_caches");
-	close(fd);
+	if (!file || fprintf(file, "%lu", value) < 0 || fclose(file))
+		lab_die(path);
 }
 
 /* Dirty pages and pages that reached the disk, over time: nobody syncs. */
-static void watch(uint64_t pages, uint64_t seconds)
+static void watch(uint64_t pages, uint64_t expire_cs)
 {
+	const uint64_t samples = 3 * expire_cs * SAMPLES_PER_S / 100;
 	const struct disk first = disk();
 	const uint64_t start = lab_now_ns();
+	double dirty_for = 0;
 
 	write_file("watched", pages);
-	for (uint64_t i = 0; i <= seconds * SAMPLES_PER_S; i++) {
+	for (uint64_t i = 0; i < samples; i++) {
 		const double s = (double)(lab_now_ns() - start) / LAB_NS_PER_S;
 		const uint64_t dirty = lab_file_value("/proc/meminfo", "Dirty") / (PAGE / 1024);
 
+		dirty_for = dirty ? s : dirty_for;
 		lab_row("dirty", "s=%.2f dirty=%lu written=%lu", s, dirty,
 			disk().written - first.written);
 		usleep(1000000 / SAMPLES_PER_S);
 	}
+	printf("%lu pages were dirty for %.1f s before they were written\n", pages, dirty_for);
 }
 
 int main(int argc, char **argv)
 {
 	const uint64_t pages = lab_option(argc, argv, 'n', 512);
-	const uint64_t seconds = lab_option(argc, argv, 's', 10);
+	const uint64_t expire_cs = lab_option(argc, argv, 'e', 500);
 
+	set("/proc/sys/vm/dirty_expire_centisecs", expire_cs);
 	if (mount("/dev/vda", "/mnt", "ext2", 0, "") || chdir("/mnt"))
 		lab_die("/dev/vda");
 	const uint64_t before = disk().written;
@@ -108,10 +112,10 @@ int main(int argc, char **argv)
 	printf("sync():    %5lu pages, of which on the disk %5lu\n", pages,
 	       disk().written - before);
 	lab_row("write", "step=sync pages=%lu disk=%lu", pages, disk().written - before);
-	drop_caches();
+	set("/proc/sys/vm/drop_caches", 1);
 	show_read("cold", "read-me", pages);
 	show_read("warm", "read-me", pages);
-	watch(pages, seconds);
+	watch(pages, expire_cs);
 	umount2("/mnt", MNT_DETACH);
 	return 0;
 }

@@ -2,7 +2,8 @@
  *
  * More memory than there is: the kernel makes room on a swap disk, and brings pages back with major faults.
  *
- *   swap [-m PERCENT]      of the free memory that the program uses; /dev/vda is a swap device
+ *   swap [-m PERCENT] [-r PAGES]      uses so much of the free memory, then reads the first pages once more;
+ *                                     /dev/vda is a swap device
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
 {
 	const uint64_t room = free_pages();
 	const uint64_t pages = room * lab_option(argc, argv, 'm', 150) / 100 / STEPS * STEPS;
+	const uint64_t again = lab_option(argc, argv, 'r', 512);
 	volatile char *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -75,7 +77,7 @@ int main(int argc, char **argv)
 	       "free", "us/page");
 	for (uint64_t i = 0; i < STEPS; i++)
 		show("write", memory, i * pages / STEPS, (i + 1) * pages / STEPS, true);
-	show("read", memory, 0, pages, false);
+	show("read", memory, 0, again < pages ? again : pages, false);
 	lab_row("room", "free=%lu used=%lu", room, pages);
 	return 0;
 }

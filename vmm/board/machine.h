@@ -26,6 +26,7 @@ struct machine_setup {
 	struct console *console;
 	struct trace *trace;
 	bool hugepages;
+	bool log_dirty;		  /* for vm_take_dirty_count() */
 	void (*ended)(void *ctx); /* any thread: a request to end or reset the VM was made */
 	void *ctx;
 };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Rows of `vitrine run --trace dirty=FILE`: each interval, and the phases in which a guest was busy. A phase's first and
-# last intervals are partly idle, and the slowest of what is between may be, so the median speaks for it.
+# last intervals are partly idle, so the median speaks for it. The last three count: before them the guest booted.
 #
 #   dirty-phases.sh FILE [PAGES]      from how many pages on an interval counts as busy (100)
 awk -v busy="${2:-100}" '
@@ -11,7 +11,7 @@ function end_phase(   i, j, t) {
 			t = at[j]; at[j] = at[j - 1]; at[j - 1] = t
 		}
 	if (n > 2)
-		printf "lab: phase number=%d intervals=%d pages=%d\n", ++phases, n, at[int((n + 1) / 2)]
+		median[++phases] = at[int((n + 1) / 2)]
 	n = 0
 }
 NR == 1 { next }
@@ -22,4 +22,8 @@ NR == 1 { next }
 	else
 		end_phase()
 }
-END { end_phase() }' "$1"
+END {
+	end_phase()
+	for (i = 1; i <= 3; i++)
+		printf "lab: phase number=%d pages=%d\n", i, median[phases - 3 + i]
+}' "$1"

@@ -69,8 +69,11 @@ static void caught(int number, siginfo_t *info, void *context)
 	(void)context;
 	printf("%-18s %-8s %-12s at %p\n", case_name, number == SIGBUS ? "SIGBUS" : "SIGSEGV",
 	       code_name(number, info->si_code), info->si_addr);
-	lab_row("fault", "case=%s signal=%s code=%s address=%s", case_name,
-		number == SIGBUS ? "SIGBUS" : "SIGSEGV", code_name(number, info->si_code), where);
+	lab_row("fault", "case=%s signal=%s code=%s address=%s colour=%d", case_name,
+		number == SIGBUS ? "SIGBUS" : "SIGSEGV", code_name(number, info->si_code), where,
+		number == SIGBUS	     ? 4
+		: info->si_code == SI_KERNEL ? 3
+					     : info->si_code);
 	_exit(0);
 }
 
@@ -103,7 +106,7 @@ static int run(const char *name, void (*access)(void), void *address, bool catch
 	last_child = pid;
 	waitpid(pid, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status))
-		lab_row("fault", "case=%s signal=none code=none address=none", name);
+		lab_row("fault", "case=%s signal=none code=none address=none colour=0", name);
 	return status;
 }
 

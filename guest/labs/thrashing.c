@@ -47,7 +47,8 @@ static void show(const char *order, uint64_t percent, uint64_t pages, uint64_t a
 	const double share = 100.0 * (double)(major_faults() - major) / (double)accesses;
 
 	printf("%4lu %%   %-8s %8.1f %% %12.1f us\n", percent, order, share, us);
-	lab_row("access", "set=%lu order=%s major=%.1f us=%.1f", percent, order, share, us);
+	lab_row("access", "set=%lu order=%s beyond=%d major=%.1f us=%.1f", percent, order,
+		percent > 90, share, us);
 }
 
 int main(int argc, char **argv)

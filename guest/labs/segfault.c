@@ -9,12 +9,14 @@
 #include <signal.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lab.h"
 
 #define PAGE 4096
+#define STACK (64 * PAGE) /* what the program may have of it at most */
 
 static pid_t last_child;
 static const char *case_name;
@@ -48,6 +50,9 @@ static unsigned recurse(unsigned depth)
 
 static void overflow(void)
 {
+	const struct rlimit limit = {STACK, STACK};
+
+	setrlimit(RLIMIT_STACK, &limit);
 	sink = (char)recurse(0);
 }
 

@@ -86,23 +86,22 @@ static uint64_t cached(const char *image)
 	return pages * PAGE / 1024;
 }
 
-/* Resident in all, and of that the guest's RAM, which the VMM has given a name. */
+/* Resident in all, and of that the guest's RAM: the VMM's largest mapping by far. */
 static void resident(pid_t pid, uint64_t *all, uint64_t *ram)
 {
+	uint64_t size = 0, largest = 0, kib;
 	char path[64], line[256];
-	bool in_ram = false;
 
 	*all = *ram = 0;
 	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
 	FILE *file = fopen(path, "re");
 
 	while (file && fgets(line, sizeof(line), file)) {
-		if (strchr(line, '-') && strchr(line, '-') < strchr(line, ' '))
-			in_ram = strstr(line, "guest-ram");
-		if (strncmp(line, "Rss:", 4))
+		if (sscanf(line, "Size: %lu", &size) == 1 || sscanf(line, "Rss: %lu", &kib) != 1)
 			continue;
-		*all += strtoull(line + 4, NULL, 10);
-		*ram += in_ram ? strtoull(line + 4, NULL, 10) : 0;
+		*all += kib;
+		*ram = size > largest ? kib : *ram;
+		largest = size > largest ? size : largest;
 	}
 	if (file)
 		fclose(file);

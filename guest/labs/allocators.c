@@ -72,7 +72,7 @@ static void fragment_frames(uint64_t pages)
 	show_blocks("all");
 }
 
-/* The cache in which most objects came since the last call with before; its figures now. */
+/* One cache's line of /proc/slabinfo. */
 struct slab {
 	char name[32];
 	uint64_t used, total, bytes;
@@ -80,7 +80,8 @@ struct slab {
 
 #define SLABS 256
 
-static unsigned slabs(struct slab all[SLABS])
+/* All of them; the rest of the array has no names. */
+static void slabs(struct slab all[SLABS])
 {
 	FILE *file = fopen("/proc/slabinfo", "re");
 	unsigned count = 0;
@@ -91,55 +92,75 @@ static unsigned slabs(struct slab all[SLABS])
 				&all[count].total, &all[count].bytes) == 4;
 	if (file)
 		fclose(file);
-	return count;
+	memset(&all[count], 0, (SLABS - count) * sizeof(*all));
 }
 
-/* Index of the cache that grew most in bytes from one picture to the other. */
-static unsigned grown_most(const struct slab *before, const struct slab *now, unsigned count)
+/* Zeroes for a cache that didn't exist yet. */
+static struct slab find(const struct slab all[SLABS], const char *name)
 {
-	unsigned most = 0;
+	struct slab none = {0};
 
-	for (unsigned i = 1; i < count; i++)
-		if ((int64_t)((now[i].used - before[i].used) * now[i].bytes) >
-		    (int64_t)((now[most].used - before[most].used) * now[most].bytes))
-			most = i;
-	return most;
+	for (unsigned i = 0; i < SLABS && all[i].name[0]; i++)
+		if (!strcmp(all[i].name, name))
+			return all[i];
+	snprintf(none.name, sizeof(none.name), "%s", name);
+	return none;
 }
 
-static void show_slab(const char *step, const struct slab *slab)
+/* The cache that grew most, in bytes, since before. */
+static const char *grown_most(const struct slab before[SLABS], const struct slab now[SLABS])
 {
-	printf("%-12s %-12s %5lu of %5lu objects of %lu bytes in use\n", step, slab->name,
-	       slab->used, slab->total, slab->bytes);
-	lab_row("slab", "step=%s cache=%s used=%lu total=%lu", step, slab->name, slab->used,
-		slab->total);
+	const char *name = now[0].name;
+	int64_t most = 0;
+
+	for (unsigned i = 0; i < SLABS && now[i].name[0]; i++) {
+		const struct slab old = find(before, now[i].name);
+		const int64_t grown = (int64_t)(now[i].used - old.used) * (int64_t)now[i].bytes;
+
+		name = grown > most ? now[i].name : name;
+		most = grown > most ? grown : most;
+	}
+	return name;
+}
+
+static void show_slab(const char *step, const struct slab all[SLABS], const char *name)
+{
+	const struct slab slab = find(all, name);
+
+	printf("%-12s %-12s %5lu of %5lu objects of %lu bytes in use\n", step, slab.name, slab.used,
+	       slab.total, slab.bytes);
+	lab_row("slab", "step=%s cache=%s used=%lu total=%lu", step, slab.name, slab.used,
+		slab.total);
+}
+
+static void close_every_2nd(int (*fds)[2], unsigned from, unsigned count)
+{
+	for (unsigned i = from; i < count; i += 2) {
+		close(fds[i][0]);
+		close(fds[i][1]);
+	}
 }
 
 static void fragment_objects(unsigned pipes)
 {
 	static struct slab before[SLABS], now[SLABS];
 	int(*fds)[2] = calloc(pipes, sizeof(*fds));
-	const unsigned count = slabs(before);
+	struct slab one;
 
+	slabs(before);
 	for (unsigned i = 0; i < pipes; i++)
 		if (pipe(fds[i]))
 			lab_die("pipe");
 	slabs(now);
-	const unsigned most = grown_most(before, now, count);
-
-	show_slab("start", &before[most]);
-	show_slab("opened", &now[most]);
-	for (unsigned i = 0; i < pipes; i += 2) {
-		close(fds[i][0]);
-		close(fds[i][1]);
-	}
+	one = find(now, grown_most(before, now)); /* a copy: now[] is filled anew */
+	show_slab("start", before, one.name);
+	show_slab("opened", now, one.name);
+	close_every_2nd(fds, 0, pipes);
 	slabs(now);
-	show_slab("every-2nd", &now[most]);
-	for (unsigned i = 1; i < pipes; i += 2) {
-		close(fds[i][0]);
-		close(fds[i][1]);
-	}
+	show_slab("every-2nd", now, one.name);
+	close_every_2nd(fds, 1, pipes);
 	slabs(now);
-	show_slab("all", &now[most]);
+	show_slab("all", now, one.name);
 }
 
 int main(int argc, char **argv)

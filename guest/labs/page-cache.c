@@ -76,14 +76,14 @@ static void set(const char *path, uint64_t value)
 /* Dirty pages and pages that reached the disk, over time: nobody syncs. */
 static void watch(uint64_t pages, uint64_t expire_cs)
 {
-	const uint64_t samples = 3 * expire_cs * SAMPLES_PER_S / 100;
+	const double end_s = 3 * (double)expire_cs / 100;
 	const struct disk first = disk();
 	const uint64_t start = lab_now_ns();
 	double dirty_for = 0;
 
 	write_file("watched", pages);
-	for (uint64_t i = 0; i < samples; i++) {
-		const double s = (double)(lab_now_ns() - start) / LAB_NS_PER_S;
+	for (double s = 0; s < end_s;) {
+		s = (double)(lab_now_ns() - start) / LAB_NS_PER_S;
 		const uint64_t dirty = lab_file_value("/proc/meminfo", "Dirty") / (PAGE / 1024);
 
 		dirty_for = dirty ? s : dirty_for;

@@ -141,6 +141,8 @@ static void hear(const char *line)
 	static char name[32];
 	unsigned long kernel, user, cache;
 
+	if (!strncmp(line, "lab: ", 5))
+		fputs(line, stdout);
 	if (sscanf(line, "guest: step=%31s kernel=%lu user=%lu cache=%lu", name, &kernel, &user,
 		   &cache) != 4)
 		return;

@@ -21,9 +21,10 @@
 
 #define BATCH 32
 #define AGE_MAX 256
-#define OLD_NS 5000000000ull /* dirty for so long: written */
 #define EFFORT_MAX 200
 #define OOM_WAIT_NS 10000000ull
+
+uint64_t write_back_after_ns = 5000000000;
 
 static struct list inactive = LIST_EMPTY(inactive), active = LIST_EMPTY(active);
 static uint64_t inactive_count, active_count;
@@ -213,11 +214,11 @@ static void write_back_thread(void *unused)
 		wait_until_deadline(&write_back_queue,
 				    __atomic_load_n(&write_now, __ATOMIC_ACQUIRE) ||
 					    too_much_is_dirty(),
-				    clock_ns() + OLD_NS);
+				    clock_ns() + write_back_after_ns);
 		if (__atomic_exchange_n(&write_now, false, __ATOMIC_ACQ_REL) || too_much_is_dirty())
 			cache_write_older(clock_ns());
 		else
-			cache_write_older(clock_ns() - OLD_NS);
+			cache_write_older(clock_ns() - write_back_after_ns);
 	}
 }
 

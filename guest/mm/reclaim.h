@@ -18,6 +18,9 @@ void reclaim_wake(void);
 /* A file became dirty: the other kernel thread is to look after it, in time. */
 void write_back_wake(void);
 
+/* What is dirty for so long is written: by vm.dirty_expire_centisecs. */
+extern uint64_t write_back_after_ns;
+
 /* What reclaim_wake() asks for, at once, for a request that failed; effort counts from 0. false: it is hopeless. */
 bool reclaim_for(unsigned order, unsigned effort);
 

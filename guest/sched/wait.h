@@ -55,18 +55,19 @@ void wait_end(struct wait *wait);
 int wait_sleep(enum task_state state, uint64_t deadline_ns);
 
 /* Sleeps until condition (an expression) is true: 0, or -ERESTART or -ETIMEDOUT. */
-#define wait_until_in(queue, condition, state, deadline_ns)                             \
-	({                                                                              \
-		struct wait wait_one;                                                   \
-		int wait_result = 0;                                                    \
-                                                                                        \
-		if (!(condition)) {                                                     \
-			wait_begin(queue, &wait_one, state);                            \
-			while (!(condition) && !wait_result)                            \
-				wait_result = wait_step(&wait_one, state, deadline_ns); \
-			wait_end(&wait_one);                                            \
-		}                                                                       \
-		wait_result;                                                            \
+#define wait_until_in(queue, condition, state, deadline_ns)                                   \
+	({                                                                                    \
+		const uint64_t wait_deadline_ns = deadline_ns; /* once: it may be "in 5 s" */ \
+		struct wait wait_one;                                                         \
+		int wait_result = 0;                                                          \
+                                                                                              \
+		if (!(condition)) {                                                           \
+			wait_begin(queue, &wait_one, state);                                  \
+			while (!(condition) && !wait_result)                                  \
+				wait_result = wait_step(&wait_one, state, wait_deadline_ns);  \
+			wait_end(&wait_one);                                                  \
+		}                                                                             \
+		wait_result;                                                                  \
 	})
 #define wait_until(queue, condition) wait_until_in(queue, condition, TASK_SLEEPING, WAIT_FOREVER)
 #define wait_until_deadline(queue, condition, deadline_ns) \

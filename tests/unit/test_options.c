@@ -106,6 +106,10 @@ static void test_refused(void **state)
 		{"--trace", "all"},
 		{"--trace", "exits="},
 		{"--trace", "exitsx"},
+		{"--trace", "dirty"},
+		{"--trace", "dirty=f,every=0"},
+		{"--trace", "dirty=f,every=soon"},
+		{"--trace", "dirty=,every=1s"},
 		{"--flat16", NULL},
 		{"--nonsense", NULL},
 		{"--memory", NULL},
@@ -148,6 +152,13 @@ static void test_accepted(void **state)
 	assert_int_equal(PARSE("--trace=exits=/tmp/t", "--kaslr=on", "--json"), RUN_PARSE_OK);
 	assert_string_equal(options.trace_file, "/tmp/t");
 	assert_true(options.stats && options.json);
+	assert_int_equal(PARSE("--trace=dirty=/tmp/a,every=b,every=20ms"), RUN_PARSE_OK);
+	assert_string_equal(options.dirty_file, "/tmp/a,every=b");
+	assert_int_equal(options.dirty_every_ms, 20);
+	assert_int_equal(PARSE("--trace=dirty=/tmp/d"), RUN_PARSE_OK);
+	assert_string_equal(options.dirty_file, "/tmp/d");
+	assert_int_equal(options.dirty_every_ms, 100);
+	assert_int_equal(PARSE("--trace=exits=/tmp/t", "--kaslr=on"), RUN_PARSE_OK);
 	assert_int_equal(options.kaslr, BOOT_KASLR_ON);
 	assert_int_equal(PARSE("--rng=transport=mmio", "--balloon=64M,reporting=off,stats=1s",
 			       "--vsock=cid=3,unix:v", "--port=name=a,unix:p", "--share=d,ro"),

@@ -80,6 +80,7 @@ static int create_vm(struct machine *machine, char *err, size_t err_size)
 		.cpu_model = machine->setup.cpu_model,
 		.firmware = machine->setup.firmware,
 		.cpu_count = machine->board.cpu_count,
+		.log_dirty = machine->setup.log_dirty,
 		.split_irqchip = machine->board.irqchip == BOARD_IRQCHIP_SPLIT,
 	};
 

@@ -27,6 +27,7 @@ struct machine_setup {
 	struct trace *trace;
 	struct syscall_trace *syscall_trace; /* NULL: none */
 	bool hugepages;
+	bool log_dirty;		  /* for vm_take_dirty_count() */
 	void (*ended)(void *ctx); /* any thread: a request to end or reset the VM was made */
 	void *ctx;
 };

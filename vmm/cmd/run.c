@@ -26,9 +26,11 @@
 #include "cmd/run_report.h"
 #include "gdb/stub.h"
 #include "kvm/cpuid.h"
+#include "kvm/dirty.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
 #include "memory_map.h"
+#include "observe/dirty_trace.h"
 #include "observe/syscall_trace.h"
 #include "observe/trace.h"
 
@@ -43,6 +45,7 @@ struct run {
 	struct console *console;
 	struct trace *trace;
 	struct syscall_trace *syscall_trace;
+	struct dirty_trace *dirty_trace;
 	struct boot_image *image;
 	struct cpuid_model cpu_model;
 	struct machine *machine; /* the present power cycle's */
@@ -277,7 +280,7 @@ static int prepare(struct run *run)
 {
 	struct console_keys keys = {.command = key_pressed, .ctx = run};
 	char err[TEXT_MAX] = "";
-	int status;
+	int status, error;
 
 	if (cpuid_parse_model(run->options.cpu, &run->cpu_model, err, sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
@@ -293,6 +296,13 @@ static int prepare(struct run *run)
 	}
 	if (!open_strace(run))
 		return VITRINE_EXIT_USAGE;
+	if (run->options.dirty_file[0] &&
+	    (error = dirty_trace_open(run->options.dirty_file, run->options.dirty_every_ms,
+				      run->loop, &run->dirty_trace)) < 0) {
+		fprintf(stderr, "vitrine: --trace dirty=%s: %s\n", run->options.dirty_file,
+			strerror(-error));
+		return VITRINE_EXIT_USAGE;
+	}
 	if (devices_open(run->options.devices, run->options.cpu_count, run->argv, run->loop, &keys,
 			 err, sizeof(err)) < 0)
 		return fail(VITRINE_EXIT_USAGE, err);
@@ -334,9 +344,22 @@ static struct machine_setup machine_setup(struct run *run)
 		.trace = run->trace,
 		.syscall_trace = run->syscall_trace,
 		.hugepages = run->options.hugepages,
+		.log_dirty = run->dirty_trace,
 		.ended = machine_ended,
 		.ctx = run,
 	};
+}
+
+static void say_where_memory_is(const struct gmem *mem)
+{
+	for (unsigned i = 0; i < mem->region_count; i++) {
+		const struct gmem_region *region = &mem->region[i];
+
+		fprintf(stderr, "vitrine: RAM: guest physical %#llx to %#llx is host virtual %p\n",
+			(unsigned long long)region->gpa,
+			(unsigned long long)(region->gpa + region->size_bytes),
+			(void *)region->hva);
+	}
 }
 
 static void say_what_runs(const struct run *run)
@@ -346,6 +369,7 @@ static void say_what_runs(const struct run *run)
 	fprintf(stderr, "vitrine: %s\n", report->description);
 	if (report->detail[0])
 		fprintf(stderr, "vitrine: %s\n", report->detail);
+	say_where_memory_is(vm_memory(machine_vm(run->machine)));
 	fprintf(stderr, "vitrine: %u vCPU%s, %llu MiB, command line: %s\n", run->options.cpu_count,
 		run->options.cpu_count == 1 ? "" : "s",
 		(unsigned long long)(run->options.memory_bytes >> 20),
@@ -371,9 +395,15 @@ static void stop_machine(struct run *run, uint64_t run_ns)
 		_exit(fail(VITRINE_EXIT_HOST,
 			   "a vCPU hangs inside KVM and can't be stopped; leaving without it"));
 	}
+	dirty_trace_stop(run->dirty_trace);
 	gdb_detach_vm(run->gdb);
 	if (run->report)
 		run_report_gather(run->report, run->machine, run_ns);
+}
+
+static int64_t take_dirty_count(void *vm)
+{
+	return vm_take_dirty_count(vm);
 }
 
 /* Runs one power cycle; its end and the end's value, or a status > 0 after an error. */
@@ -396,9 +426,11 @@ static int run_cycle(struct run *run, enum vm_end *end, uint32_t *value)
 	if (run->options.dry_run)
 		return 0;
 	gdb_attach_vm(run->gdb, machine_vm(run->machine));
+	dirty_trace_start(run->dirty_trace, take_dirty_count, machine_vm(run->machine));
 	uint64_t begin_ns = clock_read_ns(CLOCK_MONOTONIC);
 	error = machine_start(run->machine, gdb_wants_wait(run->gdb), err, sizeof(err));
 	if (error) {
+		dirty_trace_stop(run->dirty_trace);
 		gdb_detach_vm(run->gdb);
 		return fail(VITRINE_EXIT_HOST, err);
 	}
@@ -460,6 +492,7 @@ static void clean_up(struct run *run)
 	console_close(run->console);
 	trace_close(run->trace);
 	syscall_trace_close(run->syscall_trace);
+	dirty_trace_close(run->dirty_trace);
 	free(run->report);
 	boot_image_close(run->image);
 	free(run->firmware);

@@ -17,6 +17,7 @@
 #define MEMORY_MIN_BYTES (16ULL << 20)
 #define MEMORY_MAX_BYTES (512ULL << 30)
 #define STOP_TIMEOUT_DEFAULT_MS 10000
+#define DIRTY_EVERY_MS 100
 
 enum {
 	OPT_KERNEL = 256,
@@ -136,6 +137,7 @@ void run_options_help(void)
 	      "      --stats             print counters at the end; with --json as JSON\n"
 	      "      --trace exits[=FILE]  one line per exit to userspace\n"
 	      "      --strace[=FILE]     one line per system call of the bundled guest's programs\n"
+	      "      --trace dirty=FILE[,every=TIME]  pages that the guest wrote, by interval (100ms)\n"
 	      "      --gdb unix:PATH|tcp:PORT[,wait]  let gdb attach; wait: before the first instruction\n"
 	      "      --dry-run           check everything, say what would run, run nothing\n"
 	      "  -v, --verbose           say what is being done\n"
@@ -200,12 +202,38 @@ static bool parse_choice(const char *option, const char *value, const char *firs
 	return complain(option, value, advice);
 }
 
+/* "FILE[,every=TIME]"; FILE may have commas of its own. */
+static bool parse_trace_dirty(const char *value, struct run_options *options)
+{
+	static const char separator[] = ",every=";
+	const char *every = strstr(value, separator), *next;
+	size_t length;
+
+	while (every && (next = strstr(every + 1, separator)))
+		every = next;
+	options->dirty_every_ms = DIRTY_EVERY_MS;
+	if (every && (parse_duration(every + strlen(separator), &options->dirty_every_ms) < 0 ||
+		      !options->dirty_every_ms))
+		return complain("--trace dirty", every + 1, "must be a time: every=100ms");
+	length = every ? (size_t)(every - value) : strlen(value);
+	if (!length || length >= sizeof(options->dirty_file))
+		return complain("--trace dirty", value, "a file name is missing, or too long");
+	memcpy(options->dirty_file, value, length);
+	options->dirty_file[length] = '\0';
+	return true;
+}
+
 static bool parse_trace(const char *value, struct run_options *options)
 {
-	if (strncmp(value, "exits", 5) != 0 || (value[5] && value[5] != '='))
-		return complain("--trace", value, "must be exits or exits=FILE");
-	if (value[5] && !value[6])
+	const size_t length = strcspn(value, "=");
+
+	if (value[length] && !value[length + 1])
 		return complain("--trace", value, "a file name is missing behind =");
+	if (!strncmp(value, "dirty=", 6))
+		return parse_trace_dirty(value + 6, options);
+	if (length != 5 || strncmp(value, "exits", length) != 0)
+		return complain("--trace", value,
+				"must be exits, exits=FILE or dirty=FILE[,every=TIME]");
 	options->trace_exits = true;
 	options->trace_file = value[5] ? value + 6 : NULL;
 	return true;

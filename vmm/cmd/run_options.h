@@ -24,6 +24,8 @@ struct run_options {
 	const char *strace_file; /* NULL: standard error */
 	struct devices *devices; /* --disk, --net, …; devices_destroy() */
 	uint64_t memory_bytes;
+	char dirty_file[1024]; /* "": no dirty log */
+	unsigned dirty_every_ms;
 	unsigned cpu_count;
 	unsigned timeout_ms; /* 0: none */
 	unsigned stop_timeout_ms;

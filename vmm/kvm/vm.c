@@ -108,6 +108,14 @@ static int add_slot(struct vm *vm, unsigned slot, uint64_t gpa, void *hva, uint6
 	return kvm_setup_ioctl(vm, vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
+static int add_ram_slot(struct vm *vm, unsigned slot, const struct gmem_region *part)
+{
+	vm->ram_slot_bytes[slot] = part->size_bytes;
+	vm->ram_slot_count = slot + 1;
+	return add_slot(vm, slot, part->gpa, part->hva, part->size_bytes,
+			vm->setup.log_dirty ? KVM_MEM_LOG_DIRTY_PAGES : 0);
+}
+
 /* RAM, with a hole where the firmware's shadow lies if there is firmware; that is read-only, twice. */
 static int add_memory(struct vm *vm)
 {
@@ -119,13 +127,16 @@ static int add_memory(struct vm *vm)
 		struct gmem_region part = mem->region[i];
 
 		if (i == 0 && vm->rom) {
-			err = add_slot(vm, slot++, 0, part.hva, GPA_FIRMWARE_SHADOW, 0);
+			const struct gmem_region low = {.hva = part.hva,
+							.size_bytes = GPA_FIRMWARE_SHADOW};
+
+			err = add_ram_slot(vm, slot++, &low);
 			part.gpa += GPA_HIGH_RAM;
 			part.hva += GPA_HIGH_RAM;
 			part.size_bytes -= GPA_HIGH_RAM;
 		}
 		if (!err)
-			err = add_slot(vm, slot++, part.gpa, part.hva, part.size_bytes, 0);
+			err = add_ram_slot(vm, slot++, &part);
 	}
 	if (!err && vm->rom)
 		err = add_slot(vm, slot++, GPA_FIRMWARE_SHADOW, vm->rom, FIRMWARE_BYTES,

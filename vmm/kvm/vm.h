@@ -37,6 +37,7 @@ struct vm_setup {
 	const struct cpuid_model *cpu_model;
 	const uint8_t *firmware; /* FIRMWARE_BYTES of ROM at the reset vector; NULL: none */
 	unsigned cpu_count;
+	bool log_dirty;	    /* for vm_take_dirty_count() */
 	bool split_irqchip; /* LAPICs in KVM, IOAPIC ours; else all of it in KVM, with PIC and PIT */
 };
 

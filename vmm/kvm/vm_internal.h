@@ -82,7 +82,9 @@ struct vm {
 	struct ioapic_route ioapic_route[IOAPIC_PIN_COUNT]; /* split irqchip */
 	struct msi_route *msi_route;			    /* of GSI FIRST_MSI_GSI and up */
 	unsigned msi_route_count;
-	unsigned next_slot; /* first memory slot that is free */
+	unsigned next_slot;	 /* first memory slot that is free */
+	unsigned ram_slot_count; /* the first ones */
+	uint64_t ram_slot_bytes[GMEM_REGION_MAX + 1];
 
 	/* deferred.c; deferred_lock is taken before any device's */
 	struct kvm_coalesced_mmio_ring *_Atomic deferred; /* NULL: no write waits, ever */

@@ -89,6 +89,7 @@ int proc_show_smaps(const struct proc_subject *subject, struct text *text);
 int proc_show_stat(const struct proc_subject *subject, struct text *text);
 int proc_show_status(const struct proc_subject *subject, struct text *text);
 int proc_show_statm(const struct proc_subject *subject, struct text *text);
+extern const struct file_operations proc_walk_operations;
 int proc_show_mounts(const struct proc_subject *subject, struct text *text);
 int proc_show_mountinfo(const struct proc_subject *subject, struct text *text);
 

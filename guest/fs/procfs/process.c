@@ -219,6 +219,7 @@ static const struct proc_entry table[] = {
 	{.name = "stat", .permissions = 0444, .show = proc_show_stat},
 	{.name = "statm", .permissions = 0444, .show = proc_show_statm},
 	{.name = "status", .permissions = 0444, .show = proc_show_status},
+	{.name = "walk", .permissions = 0400, .operations = &proc_walk_operations},
 	{.name = "wchan", .permissions = 0444, .show = show_wchan},
 	{0},
 };

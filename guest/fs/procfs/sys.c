@@ -5,6 +5,7 @@
 #include "guest/fs/procfs/proc.h"
 #include "guest/fs/procfs/tables.h"
 #include "guest/fs/random.h"
+#include "guest/lib/number.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/reclaim.h"
@@ -141,6 +142,24 @@ static int show_drop_caches(const struct proc_subject *subject, struct text *tex
 	return text->error;
 }
 
+static int show_dirty_expire(const struct proc_subject *subject, struct text *text)
+{
+	(void)subject;
+	text_print(text, "%lu\n", write_back_after_ns / PROC_TICK_NS);
+	return text->error;
+}
+
+static int store_dirty_expire(const struct proc_subject *subject, const char *word)
+{
+	uint64_t ticks;
+
+	(void)subject;
+	if (!number_parse(&word, &ticks) || *word || !ticks || ticks > UINT32_MAX)
+		return -EINVAL;
+	write_back_after_ns = ticks * PROC_TICK_NS;
+	return 0;
+}
+
 static const struct proc_entry random_table[] = {
 	{.name = "boot_id", .permissions = 0444, .show = show_boot_id},
 	{.name = "entropy_avail", .permissions = 0444, .show = show_entropy},
@@ -162,6 +181,10 @@ static const struct proc_entry kernel_table[] = {
 };
 
 static const struct proc_entry vm_table[] = {
+	{.name = "dirty_expire_centisecs",
+	 .permissions = 0644,
+	 .show = show_dirty_expire,
+	 .store = store_dirty_expire},
 	{.name = "drop_caches",
 	 .permissions = 0644,
 	 .show = show_drop_caches,

@@ -45,7 +45,8 @@ struct block_device {
 	unsigned piece_max;   /* pieces in one request, at most BLOCK_PIECES_MAX */
 	bool read_only;
 	bool is_synchronous; /* submit() sleeps until the request is done, so a thread must call it */
-	char serial[64];     /* printable, without blanks and slashes; "": none */
+	bool is_polled;	 /* interrupted() is never called: a thread asks take() again and again */
+	char serial[64]; /* printable, without blanks and slashes; "": none */
 
 	/* Takes a request. false: as many as possible are under way. */
 	bool (*submit)(struct block_device *disk, struct block_request *request);

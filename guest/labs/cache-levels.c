@@ -7,7 +7,6 @@
  *
  * A page of pointers would teach the prefetcher its order, so the lines are chained in random order.
  */
-#define _GNU_SOURCE
 #include <sys/mman.h>
 
 #include "lab.h"

@@ -69,7 +69,6 @@ static void open_nothing(void)
 
 int main(void)
 {
-	lab_mount_kernel_files();
 	show("/dev/vda");
 	show("/dev/vdb");
 	show("/dev/disk/by-id/virtio-red");

@@ -79,7 +79,6 @@ static void measure(const struct round *round)
 int main(int argc, char **argv)
 {
 	writes = lab_option(argc, argv, 'n', 128);
-	lab_mount_kernel_files();
 	const int fd = lab_open("/dev/" DISK, O_RDONLY);
 
 	disk_blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;

@@ -86,17 +86,6 @@ static inline void lab_drop_caches(void)
 	lab_set("/proc/sys/vm/drop_caches", "1\n");
 }
 
-/* /proc and /sys, as init has to; where they are mounted already nothing happens. */
-static inline void lab_mount_kernel_files(void)
-{
-	mkdir("/proc", 0755);
-	mkdir("/sys", 0755);
-	mkdir("/dev", 0755);
-	mount("proc", "/proc", "proc", 0, NULL);
-	mount("sys", "/sys", "sysfs", 0, NULL);
-	mount("dev", "/dev", "devtmpfs", 0, NULL);
-}
-
 static inline void lab_mount_disk(const char *device, const char *type)
 {
 	mkdir(LAB_MOUNT, 0755);

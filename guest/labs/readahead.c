@@ -4,7 +4,6 @@
  *
  *   readahead [-m MIB] [DISK]      (vda)
  */
-#define _GNU_SOURCE
 #include <sys/mman.h>
 
 #include "lab_disk.h"
@@ -96,7 +95,6 @@ int main(int argc, char **argv)
 	const uint64_t mib = lab_option(argc, argv, 'm', 4);
 	const char *disk = argc > 1 && argv[argc - 1][0] == 'v' ? argv[argc - 1] : "vda";
 
-	lab_mount_kernel_files();
 	for (unsigned i = 0; i < sizeof(ways) / sizeof(*ways); i++)
 		measure(&ways[i], disk, mib);
 	return 0;

@@ -68,7 +68,6 @@ int main(int argc, char **argv)
 {
 	const uint64_t writes = lab_option(argc, argv, 'n', 100);
 
-	lab_mount_kernel_files();
 	lab_mount_disk("/dev/" DISK, "ext2");
 	for (unsigned i = 0; i < sizeof(policies) / sizeof(*policies); i++)
 		measure(&policies[i], writes);

@@ -86,10 +86,16 @@ static inline void lab_drop_caches(void)
 	lab_set("/proc/sys/vm/drop_caches", "1\n");
 }
 
+/* A stock Linux may have the file system as a module, which its kernel doesn't find by itself. */
 static inline void lab_mount_disk(const char *device, const char *type)
 {
+	char load[64];
+
 	mkdir(LAB_MOUNT, 0755);
-	if (mount(device, LAB_MOUNT, type, 0, NULL))
+	if (!mount(device, LAB_MOUNT, type, 0, NULL))
+		return;
+	snprintf(load, sizeof(load), "modprobe -q %s 2> /dev/null", type);
+	if (errno != ENODEV || system(load) || mount(device, LAB_MOUNT, type, 0, NULL))
 		lab_die(device);
 }
 

@@ -46,7 +46,7 @@ static void read_file(const char *type)
 	}
 	printf("%-6s read %5u bytes, %u of them wrong, then: %s\n", type, got, wrong,
 	       now < 0 ? strerror(errno) : "the end");
-	lab_row("read", "type=%s bytes=%u wrong=%u error=%d", type, got, wrong,
+	lab_row("read", "type=%s bytes=%u good=%u wrong=%u error=%d", type, got, got - wrong, wrong,
 		now < 0 ? errno : 0);
 	close(fd);
 }

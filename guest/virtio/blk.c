@@ -221,6 +221,7 @@ void virtio_blk_attach(struct virtio_device *device)
 		.depth = device->queue[0].size / DESCRIPTORS_EACH,
 		.piece_max = pieces < BLOCK_PIECES_MAX ? pieces : BLOCK_PIECES_MAX,
 		.read_only = device->negotiated & F_READ_ONLY,
+		.writes_through = !(device->negotiated & F_FLUSH),
 		.is_polled = virtio_options()->poll,
 		.submit = submit,
 		.complete = complete,

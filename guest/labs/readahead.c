@@ -2,14 +2,14 @@
  *
  * How many requests a disk sees for one MiB, by the way in which a program reads it.
  *
- *   readahead [-m MIB] [DISK]      (vda)
+ *   readahead [-k KIB] [DISK]      (vda)
  */
 #include <sys/mman.h>
 
 #include "lab_disk.h"
 
 #define PAGE 4096ull
-#define MIB (1ull << 20)
+#define KIB_PER_MIB 1024.0
 
 static char buffer[1 << 16] __attribute__((aligned(4096)));
 
@@ -64,8 +64,9 @@ static const struct way {
 	{"direct-64K", O_DIRECT, false, in_big_pieces},
 };
 
-static void measure(const struct way *way, const char *disk, uint64_t mib)
+static void measure(const struct way *way, const char *disk, uint64_t kib)
 {
+	const double mib = (double)kib / KIB_PER_MIB;
 	struct lab_disk counts;
 	uint64_t start;
 	char path[32];
@@ -77,25 +78,23 @@ static void measure(const struct way *way, const char *disk, uint64_t mib)
 	fd = lab_open(path, O_RDONLY | way->flags);
 	counts = lab_disk(disk);
 	start = lab_now_ns();
-	way->read(fd, mib * MIB);
-	const double us = (double)(lab_now_ns() - start) / 1000 / (double)mib;
+	way->read(fd, kib << 10);
+	const double us = (double)(lab_now_ns() - start) / 1000 / mib;
 
 	counts = lab_disk_since(disk, counts);
 	close(fd);
 	printf("%-16s %8.1f requests/MiB %8.1f KiB/MiB %10.0f us/MiB\n", way->name,
-	       (double)counts.reads / (double)mib, (double)counts.read_sectors / 2 / (double)mib,
-	       us);
+	       (double)counts.reads / mib, (double)counts.read_sectors / 2 / mib, us);
 	lab_row("way", "how=%s requests=%.2f kib=%.1f us=%.0f", way->name,
-		(double)counts.reads / (double)mib, (double)counts.read_sectors / 2 / (double)mib,
-		us);
+		(double)counts.reads / mib, (double)counts.read_sectors / 2 / mib, us);
 }
 
 int main(int argc, char **argv)
 {
-	const uint64_t mib = lab_option(argc, argv, 'm', 4);
+	const uint64_t kib = lab_option(argc, argv, 'k', 2048);
 	const char *disk = argc > 1 && argv[argc - 1][0] == 'v' ? argv[argc - 1] : "vda";
 
 	for (unsigned i = 0; i < sizeof(ways) / sizeof(*ways); i++)
-		measure(&ways[i], disk, mib);
+		measure(&ways[i], disk, kib);
 	return 0;
 }

@@ -2,8 +2,8 @@
  *
  * Reads a file that holds nothing but the letter d, and says what it got and what the kernel said.
  *
- *   flipped-bit read TYPE DEVICE     mounts, reads /file
- *   flipped-bit flip IMAGE           turns over one bit in the midst of the file's data on the disk
+ *   flipped-bit read TYPE DEVICE [NAME]    mounts, reads /file; NAME is for the row
+ *   flipped-bit flip IMAGE                 turns over one bit in the midst of the file's data on the disk
  */
 #include "lab_disk.h"
 
@@ -32,7 +32,7 @@ static void flip(const char *path)
 }
 
 /* How many bytes are wrong, and with which error reading ended. */
-static void read_file(const char *type)
+static void read_file(const char *name)
 {
 	static char content[CONTENT_BYTES];
 	const int fd = lab_open(LAB_MOUNT "/file", O_RDONLY);
@@ -44,9 +44,9 @@ static void read_file(const char *type)
 			wrong += content[i] != LETTER;
 		got += (unsigned)now;
 	}
-	printf("%-6s read %5u bytes, %u of them wrong, then: %s\n", type, got, wrong,
+	printf("%-9s read %5u bytes, %u of them wrong, then: %s\n", name, got, wrong,
 	       now < 0 ? strerror(errno) : "the end");
-	lab_row("read", "type=%s bytes=%u good=%u wrong=%u error=%d", type, got, got - wrong, wrong,
+	lab_row("read", "type=%s bytes=%u good=%u wrong=%u error=%d", name, got, got - wrong, wrong,
 		now < 0 ? errno : 0);
 	close(fd);
 }
@@ -57,10 +57,10 @@ int main(int argc, char **argv)
 		flip(argv[2]);
 		return 0;
 	}
-	if (argc != 4 || strcmp(argv[1], "read") != 0)
+	if (argc < 4 || strcmp(argv[1], "read") != 0)
 		return 2;
 	lab_mount_disk(argv[3], argv[2]);
-	read_file(argv[2]);
+	read_file(argv[argc > 4 ? 4 : 2]);
 	if (umount(LAB_MOUNT))
 		lab_die("umount");
 	return 0;

@@ -24,6 +24,9 @@ mke2fs -q -t ext2 "$image"
 sync "$image"
 [ "$kind" = file ] || disk=$(losetup -f --show "$image")
 
+mkfifo "$folder/answers"
+exec 3<> "$folder/answers" # both ends, so that opening it waits for nobody
+return=$(printf '\r')
 writes=0 syncs=0
 calls() { # calls WORD|WORD: how many of these system calls so far
     grep -cE "^[0-9]+ +($1)\(" "$folder/strace" || :
@@ -31,9 +34,10 @@ calls() { # calls WORD|WORD: how many of these system calls so far
 
 strace -f -qq -o "$folder/strace" -e trace=pwrite64,pwritev,pwritev2,fdatasync,fsync \
     "$vitrine" run --no-reboot --memory 64M --disk "$disk,cache=$cache,aio=threads" --initrd "$initrd" \
-    --cmdline "quiet init=/labs/start -- /labs/one-write guest" "$kernel" < /dev/null |
+    --cmdline "quiet init=/labs/start -- /labs/one-write guest" "$kernel" < "$folder/answers" |
     while read -r word phase counts; do
         [ "$word" = phase ] || continue
+        counts=${counts%"$return"}
         now_writes=$(calls 'pwrite64|pwritev|pwritev2') now_syncs=$(calls 'fdatasync|fsync')
         now_dirty=$("$here/one-write" dirty "$disk" | cut -d ' ' -f 2)
         case $phase in
@@ -44,4 +48,5 @@ strace -f -qq -o "$folder/strace" -e trace=pwrite64,pwritev,pwritev2,fdatasync,f
             ;;
         esac
         writes=$now_writes syncs=$now_syncs
+        echo >&3
     done

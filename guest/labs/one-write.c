@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One write of one page, and one fsync(), with a pause behind each in which the host looks what arrived there
- * (one-write-host.sh).
+ * One write of one page, and one fsync(). Behind each it waits for a line from the host, which looks first what
+ * arrived there (one-write-host.sh).
  *
  *   one-write guest            in the guest; ext2 with a file of one page is on vda
  *   one-write dirty FILE       on the host: how many pages of FILE its page cache has, and how many are dirty
@@ -25,6 +25,7 @@ struct cachestat {
 static void report(const char *phase)
 {
 	static struct lab_disk last;
+	char answer[16];
 	const struct lab_disk counts = lab_disk_since(DISK, last);
 
 	last = lab_disk(DISK);
@@ -32,7 +33,8 @@ static void report(const char *phase)
 	       lab_file_value("/proc/meminfo", "Dirty:") / (PAGE / 1024), counts.writes,
 	       counts.flushes);
 	fflush(stdout);
-	usleep(400000);
+	if (!fgets(answer, sizeof(answer), stdin))
+		lab_die("the host");
 }
 
 static void sync_or_die(int fd)

@@ -168,8 +168,9 @@ static int travel(struct log *log)
 		head = at + log->record.length;
 	}
 	for (unsigned i = 0; i < WORDS_MAX && all[i].requests; i++)
-		lab_row("travel", "round=%s requests=%lu mib=%.1f backwards=%lu", all[i].word,
-			all[i].requests, (double)all[i].bytes_moved / (1 << 20), all[i].backwards);
+		lab_row("travel", "round=%s requests=%lu mib=%.1f backwards=%lu arm_ms=%.1f",
+			all[i].word, all[i].requests, (double)all[i].bytes_moved / (1 << 20),
+			all[i].backwards, all[i].arm_ms);
 	return 0;
 }
 

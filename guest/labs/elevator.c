@@ -23,6 +23,7 @@ static struct round {
 
 static const struct round *now;
 static uint64_t next, writes, disk_blocks;
+static pthread_barrier_t all_there;
 
 static uint64_t place(uint64_t index)
 {
@@ -36,6 +37,7 @@ static void *write_some(void *fd)
 	uint64_t index;
 
 	snprintf(block, BLOCK, "%s-%s ", now->random ? "random" : "sequential", now->scheduler);
+	pthread_barrier_wait(&all_there);
 	while ((index = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < writes)
 		if (pwrite(*(int *)fd, block, BLOCK, (off_t)(place(index) * BLOCK)) !=
 		    (ssize_t)BLOCK)
@@ -49,11 +51,13 @@ static void run_threads(int fd)
 	pthread_t thread[THREADS];
 
 	next = 0;
+	pthread_barrier_init(&all_there, NULL, THREADS);
 	for (unsigned i = 0; i < THREADS; i++)
 		if (pthread_create(&thread[i], NULL, write_some, &fd))
 			lab_die("thread");
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&all_there);
 }
 
 static void measure(const struct round *round)

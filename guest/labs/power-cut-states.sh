@@ -56,7 +56,7 @@ judge() {
         has "$1" "$2.cut" to/file && new=1
         is_clean "$1" "$2.cut" && clean=1
         case $old$new in 10) left=old ;; 01) left=new ;; 11) left=both ;; *) left=none ;; esac
-        echo "lab: cut type=$1 after=$cut left=$left names=$((old + new)) clean=$clean"
+        echo "lab: cut type=$1 after=$cut until=$((cut + 1)) left=$left names=$((old + new)) clean=$clean"
         cut=$((cut + 1))
     done
     rm -rf "$2.cut" "$2.cut.out"

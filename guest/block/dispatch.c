@@ -6,6 +6,7 @@
 
 #include "guest/fs/text.h"
 #include "guest/lib/print.h"
+#include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
 
 /* --- statistics: time with at least one request at the driver, and the same weighted by how many */
@@ -182,12 +183,26 @@ static void thread(void *argument)
 	}
 }
 
+/* --- a driver without interrupts: as long as it has something to do, a thread looks whether it is done */
+static void poll_thread(void *argument)
+{
+	struct block_queue *q = argument;
+
+	for (;;) {
+		wait_uninterruptible(&q->work, is_due(q));
+		do {
+			interrupted(q->disk);
+			sched_yield();
+		} while (q->at_driver);
+	}
+}
+
 bool block_dispatch_start(struct block_queue *q)
 {
-	q->has_thread = q->disk->is_synchronous;
+	q->has_thread = q->disk->is_synchronous || q->disk->is_polled;
 	q->disk->queue = q;
 	if (q->has_thread)
-		return kthread_start(q->disk->name, thread, q);
+		return kthread_start(q->disk->name, q->disk->is_polled ? poll_thread : thread, q);
 	q->disk->interrupted = interrupted;
 	return true;
 }

@@ -109,5 +109,5 @@ int block_io(struct block_queue *q, enum block_operation operation, uint64_t sec
 
 int block_io_flush(struct block_queue *q)
 {
-	return block_io(q, BLOCK_FLUSH, 0, NULL, 0);
+	return q->disk->writes_through ? 0 : block_io(q, BLOCK_FLUSH, 0, NULL, 0);
 }

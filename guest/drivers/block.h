@@ -44,8 +44,10 @@ struct block_device {
 	unsigned depth;	      /* requests at a time */
 	unsigned piece_max;   /* pieces in one request, at most BLOCK_PIECES_MAX */
 	bool read_only;
+	bool writes_through; /* what is written is durable: there is nothing to flush */
 	bool is_synchronous; /* submit() sleeps until the request is done, so a thread must call it */
-	char serial[64];     /* printable, without blanks and slashes; "": none */
+	bool is_polled;	 /* interrupted() is never called: a thread asks take() again and again */
+	char serial[64]; /* printable, without blanks and slashes; "": none */
 
 	/* Takes a request. false: as many as possible are under way. */
 	bool (*submit)(struct block_device *disk, struct block_request *request);

@@ -137,7 +137,8 @@ static void start(struct block_device *disk)
 	struct virtio_blk *blk = disk->context;
 	struct virtq *queue = &blk->device->queue[0];
 
-	virtq_ask_interrupt(queue, true);
+	if (!disk->is_polled)
+		virtq_ask_interrupt(queue, true);
 	virtq_kick(queue);
 }
 
@@ -147,7 +148,7 @@ static struct block_request *take(struct block_device *disk)
 	struct virtio_blk *blk = disk->context;
 	struct block_request *request = take_one(blk);
 
-	if (request)
+	if (request || disk->is_polled)
 		return request;
 	virtq_ask_interrupt(&blk->device->queue[0], true);
 	return take_one(blk);
@@ -220,6 +221,8 @@ void virtio_blk_attach(struct virtio_device *device)
 		.depth = device->queue[0].size / DESCRIPTORS_EACH,
 		.piece_max = pieces < BLOCK_PIECES_MAX ? pieces : BLOCK_PIECES_MAX,
 		.read_only = device->negotiated & F_READ_ONLY,
+		.writes_through = !(device->negotiated & F_FLUSH),
+		.is_polled = virtio_options()->poll,
 		.submit = submit,
 		.complete = complete,
 		.start = start,

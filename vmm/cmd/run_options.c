@@ -132,7 +132,7 @@ void run_options_help(void)
 	      "      --no-reboot         a guest's reset ends the VM; status 6\n"
 	      "Looking in\n"
 	      "      --stats             print counters at the end; with --json as JSON\n"
-	      "      --trace exits[=FILE]  one line per exit to userspace\n"
+	      "      --trace exits[=FILE]  one line per exit to userspace; registers[=FILE]: with the registers\n"
 	      "      --gdb unix:PATH|tcp:PORT[,wait]  let gdb attach; wait: before the first instruction\n"
 	      "      --dry-run           check everything, say what would run, run nothing\n"
 	      "  -v, --verbose           say what is being done\n"
@@ -199,12 +199,17 @@ static bool parse_choice(const char *option, const char *value, const char *firs
 
 static bool parse_trace(const char *value, struct run_options *options)
 {
-	if (strncmp(value, "exits", 5) != 0 || (value[5] && value[5] != '='))
-		return complain("--trace", value, "must be exits or exits=FILE");
-	if (value[5] && !value[6])
+	const size_t length = strcspn(value, "=");
+	const char *file = value[length] ? value + length + 1 : NULL;
+
+	options->trace_registers = length == 9 && strncmp(value, "registers", length) == 0;
+	options->trace_exits = length == 5 && strncmp(value, "exits", length) == 0;
+	options->trace_exits |= options->trace_registers;
+	if (!options->trace_exits)
+		return complain("--trace", value, "must be exits[=FILE] or registers[=FILE]");
+	if (file && !*file)
 		return complain("--trace", value, "a file name is missing behind =");
-	options->trace_exits = true;
-	options->trace_file = value[5] ? value + 6 : NULL;
+	options->trace_file = file;
 	return true;
 }
 

@@ -29,6 +29,7 @@ struct run_options {
 	enum board_irqchip irqchip;
 	enum boot_kaslr kaslr;
 	bool trace_exits;
+	bool trace_registers; /* too */
 	bool debug_exit;
 	bool dry_run;
 	bool verbose;

@@ -13,7 +13,7 @@
 
 #define READ_BYTES 4096
 #define THREADS_MAX 8
-#define SIZE_UNKNOWN UINT32_MAX
+#define READS_APART 7000000000 /* a slow disk's arm has a way to go */
 
 /* What /proc/virtqueues says of one split ring. All but the first two run freely and wrap at 65,536. */
 struct ring {
@@ -21,6 +21,7 @@ struct ring {
 };
 
 static int disk_fd, ring_fd;
+static off_t disk_bytes;
 static unsigned reads_each;
 static _Atomic unsigned readers_left;
 static uint64_t start_ns;
@@ -31,7 +32,9 @@ static void *read_some(void *number)
 	void *page = aligned_alloc(READ_BYTES, READ_BYTES);
 
 	for (unsigned i = 0; page && i < reads_each; i++)
-		if (pread(disk_fd, page, READ_BYTES, (off_t)(first + i) * READ_BYTES) != READ_BYTES)
+		if (pread(disk_fd, page, READ_BYTES,
+			  (off_t)(first + i) * READS_APART % disk_bytes / READ_BYTES *
+				  READ_BYTES) != READ_BYTES)
 			lab_die("reading the disk");
 	free(page);
 	readers_left--;
@@ -47,7 +50,7 @@ static const char *read_ring(char *text, size_t size, struct ring *ring)
 	text[n > 0 ? n : 0] = '\0';
 	line = strstr(text, " blk queue=0 ");
 	if (!line || sscanf(line,
-			    " blk queue=0 size=%u free=%u kicks=%*u spared=%*u interrupts=%*u "
+			    " blk queue=0 size=%u kicks=%*u spared=%*u interrupts=%*u free=%u "
 			    "avail=%u used=%u taken=%u avail_event=%u used_event=%u",
 			    &ring->size, &ring->free, &ring->avail, &ring->used, &ring->taken,
 			    &ring->avail_event, &ring->used_event) != 7)
@@ -75,26 +78,36 @@ static void print_last_chain(const char *line)
 		printf("%.*s\n", length, last);
 }
 
+static void print_index(const char *name, unsigned was, unsigned now)
+{
+	printf("  %s %u%s", name, now, now == was ? " " : "*");
+}
+
 static void print_step(unsigned depth, const struct ring *was, const struct ring *now)
 {
 	static unsigned step;
 	const double ms = (double)(lab_now_ns() - start_ns) / 1e6;
 
-	printf("%9.2f ms  avail %u%s  used %u%s  taken %u%s  free descriptors %u  avail_event %u "
-	       "used_event %u\n",
-	       ms, now->avail, now->avail != was->avail ? "*" : "", now->used,
-	       now->used != was->used ? "*" : "", now->taken, now->taken != was->taken ? "*" : "",
-	       now->free, now->avail_event, now->used_event);
+	printf("%9.2f ms", ms);
+	print_index("avail", was->avail, now->avail);
+	print_index("used", was->used, now->used);
+	print_index("taken", was->taken, now->taken);
+	print_index("free descriptors", was->free, now->free);
+	print_index("avail_event", was->avail_event, now->avail_event);
+	print_index("used_event", was->used_event, now->used_event);
+	printf("\n");
 	lab_row("ring",
-		"step=%u depth=%u ms=%.2f avail=%u used=%u taken=%u free=%u avail_event=%u used_event=%u "
-		"size=%u",
-		step++, depth, ms, now->avail, now->used, now->taken, now->free, now->avail_event,
-		now->used_event, now->size);
+		"step=%u depth=%u ms=%.2f avail=%u used=%u taken=%u pending=%u held=%u free=%u "
+		"avail_event=%u used_event=%u",
+		step++, depth, ms, now->avail, now->used, now->taken,
+		(uint16_t)(now->avail - now->taken), now->size - now->free, now->free,
+		now->avail_event, now->used_event);
 }
 
-static void watch(unsigned depth)
+/* Until nobody reads any more, from the state `was` on. */
+static void watch(unsigned depth, struct ring was)
 {
-	struct ring was = {.size = SIZE_UNKNOWN}, now = {0};
+	struct ring now;
 	char text[8192];
 
 	for (bool last = false; !last;) {
@@ -103,8 +116,8 @@ static void watch(unsigned depth)
 
 		if (memcmp(&was, &now, sizeof(now)) == 0)
 			continue;
-		print_step(depth, was.size == SIZE_UNKNOWN ? &now : &was, &now);
-		if (was.size != SIZE_UNKNOWN && now.avail != was.avail)
+		print_step(depth, &was, &now);
+		if (now.avail != was.avail && now.avail != now.taken)
 			print_last_chain(chains);
 		was = now;
 	}
@@ -113,14 +126,19 @@ static void watch(unsigned depth)
 static void run(unsigned depth)
 {
 	pthread_t thread[THREADS_MAX];
+	struct ring before;
+	char text[8192];
 
+	if (!read_ring(text, sizeof(text), &before))
+		lab_die("no split ring of a disk here");
 	printf("%u request%s at a time, %u in all\n", depth, depth > 1 ? "s" : "",
 	       depth * reads_each);
+	print_step(depth, &before, &before);
 	readers_left = depth;
 	for (unsigned i = 0; i < depth; i++)
 		if (pthread_create(&thread[i], NULL, read_some, (void *)(uintptr_t)i))
 			lab_die("a thread");
-	watch(depth);
+	watch(depth, before);
 	for (unsigned i = 0; i < depth; i++)
 		pthread_join(thread[i], NULL);
 }
@@ -128,20 +146,16 @@ static void run(unsigned depth)
 int main(int argc, char **argv)
 {
 	const unsigned depth = (unsigned)lab_option(argc, argv, 'd', 4);
-	struct ring first = {0};
-	char text[8192];
 
 	reads_each = (unsigned)lab_option(argc, argv, 'n', 2);
 	disk_fd = open("/dev/vda", O_RDONLY | O_DIRECT | O_CLOEXEC);
 	ring_fd = open("/proc/virtqueues", O_RDONLY | O_CLOEXEC);
 	if (disk_fd < 0 || ring_fd < 0 || depth > THREADS_MAX)
 		lab_die("/dev/vda, /proc/virtqueues");
-	if (!read_ring(text, sizeof(text), &first)) {
-		printf("no split ring of a disk here\n");
-		return 1;
-	}
+	disk_bytes = lseek(disk_fd, 0, SEEK_END);
 	start_ns = lab_now_ns();
 	run(1);
 	run(depth);
+	lab_row("total", "requests=%u", (1 + depth) * reads_each);
 	return 0;
 }

@@ -111,6 +111,7 @@ extern const struct virtq_format virtq_split, virtq_packed;
  * goes on meanwhile. */
 struct virtq_indexes {
 	uint16_t avail, used, taken;	  /* free-running; taken is the driver's own */
+	uint16_t free;			  /* descriptors */
 	uint16_t avail_event, used_event; /* up to where nobody need be told */
 };
 struct virtq_indexes virtq_split_indexes(const struct virtq *q);

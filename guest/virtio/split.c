@@ -105,8 +105,12 @@ const struct virtq_format virtq_split = {put, publish, has_used, next_used, pass
 
 struct virtq_indexes virtq_split_indexes(const struct virtq *q)
 {
-	return (struct virtq_indexes){avail(q)->index, used(q)->index, q->take_at, *avail_event(q),
-				      *used_event(q)};
+	return (struct virtq_indexes){.avail = avail(q)->index,
+				      .used = used(q)->index,
+				      .taken = q->take_at,
+				      .free = q->free_count,
+				      .avail_event = *avail_event(q),
+				      .used_event = *used_event(q)};
 }
 
 uint16_t virtq_split_head(const struct virtq *q, uint16_t index)

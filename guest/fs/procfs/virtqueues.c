@@ -23,26 +23,31 @@ static void show_chain(struct text *text, const struct virtq *q, uint16_t head)
 	}
 }
 
-static void show_split(struct text *text, const struct virtq *q)
+static void show_split(struct text *text, const struct virtq *q, const struct virtq_indexes now)
 {
-	const struct virtq_indexes now = virtq_split_indexes(q);
 	uint16_t at = now.taken;
 
-	text_print(text, " avail=%u used=%u taken=%u avail_event=%u used_event=%u\n", now.avail,
-		   now.used, now.taken, now.avail_event, now.used_event);
+	text_print(text, " free=%u avail=%u used=%u taken=%u avail_event=%u used_event=%u\n",
+		   now.free, now.avail, now.used, now.taken, now.avail_event, now.used_event);
 	for (unsigned n = 0; n < CHAINS_SHOWN_MAX && at != now.avail; n++)
 		show_chain(text, q, virtq_split_head(q, at++));
 }
 
 static void show_queue(struct text *text, const struct virtio_device *device, const struct virtq *q)
 {
-	text_print(text, "%s %s queue=%u size=%u free=%u kicks=%lu spared=%lu interrupts=%lu",
-		   device->name, virtio_id_name(device->id), q->index, q->size, q->free_count,
-		   q->counters.kicks, q->counters.kicks_spared, device->interrupts);
-	if (q->format == &virtq_split)
-		show_split(text, q);
+	const bool split = q->format == &virtq_split;
+	struct virtq_indexes now = {0};
+
+	if (split)
+		now = virtq_split_indexes(q); /* at once: printing takes its time */
+	text_print(text, "%s %s queue=%u size=%u kicks=%lu spared=%lu interrupts=%lu", device->name,
+		   virtio_id_name(device->id), q->index, q->size, q->counters.kicks,
+		   q->counters.kicks_spared, device->interrupts);
+	if (split)
+		show_split(text, q, now);
 	else
-		text_print(text, " put=%u taken=%u\n", q->put_at, q->take_at);
+		text_print(text, " free=%u put=%u taken=%u\n", q->free_count, q->put_at,
+			   q->take_at);
 }
 
 int proc_show_virtqueues(const struct proc_subject *subject, struct text *text)

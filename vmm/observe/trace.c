@@ -90,11 +90,17 @@ static bool add_place(struct line *line, const struct trace_exit *exit)
 		add(line, "%s%snobody there", name ? name : "", name ? ", " : "");
 		return false;
 	}
-	const struct device *dev = window->dev;
+	const struct device *dev = window->dev, *behind = NULL;
 	uint64_t offset = exit->address - window->base;
-	const char *name = dev->ops->register_name ? dev->ops->register_name(window->region, offset,
-									     is_write(exit->reason))
-						   : NULL;
+	unsigned region = window->region;
+
+	if (dev->ops->behind)
+		behind = dev->ops->behind(dev, &region, &offset);
+	if (behind)
+		dev = behind;
+	const char *name = dev->ops->register_name
+				   ? dev->ops->register_name(region, offset, is_write(exit->reason))
+				   : NULL;
 	if (name)
 		add(line, "%s %s", dev->name, name);
 	else

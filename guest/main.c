@@ -19,6 +19,7 @@
 #include "guest/fs/sysfs/sysfs.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
@@ -159,6 +160,7 @@ void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits)
 		panic("no PVH start info at %#x: was this kernel loaded by a PVH loader?",
 		      start_info_gpa);
 	console_init();
+	pv_init();
 	memory_init();
 	if (!cpu_create(0, 0))
 		panic("no memory for the first CPU's stacks: %lu KiB of RAM is too little",

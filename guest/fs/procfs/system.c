@@ -103,6 +103,7 @@ static const struct proc_entry table[] = {
 	{.name = "devices", .permissions = 0444, .show = show_devices},
 	{.name = "diskstats", .permissions = 0444, .show = show_diskstats},
 	{.name = "filesystems", .permissions = 0444, .show = show_filesystems},
+	{.name = "hyper", .permissions = 0555, .children = proc_hyper_table},
 	{.name = "interrupts", .permissions = 0444, .show = proc_show_interrupts},
 	{.name = "kmsg", .permissions = 0400, .operations = &kmsg_proc_operations},
 	{.name = "loadavg", .permissions = 0444, .show = proc_show_loadavg},

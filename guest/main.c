@@ -19,6 +19,7 @@
 #include "guest/fs/sysfs/sysfs.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
+#include "guest/hyper/device.h"
 #include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
@@ -121,6 +122,7 @@ static void boot(void *unused)
 	procfs_init();
 	sysfs_init();
 	tty_init();
+	hyper_device_register();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];
 	smp_start();

@@ -42,17 +42,26 @@ enum hypercall_number {
 	HYPERCALL_POWEROFF = 4, /* (): clean power-off */
 	HYPERCALL_PANIC = 5,	/* (): the guest has panicked; exit status 12 */
 	HYPERCALL_DOORBELL_COUNT = 6, /* (doorbell) -> how often the VMM has seen it rung */
+	HYPERCALL_COUNTERS = 7, /* (gpa, room) -> how many counters there are: this VM's exits so
+				  * far, the first room of them as an array of struct hypercall_counter */
+	HYPERCALL_MULTICALL =
+		8, /* (gpa, count) -> count: serves an array of struct hypercall_call in
+				  * its order, one exit for all. Not inside: itself, COUNTERS */
 	HYPERCALL_COUNT
 };
 
 #define HYPERCALL_CONSOLE_MAX 4096u
 #define HYPERCALL_DOORBELL_MAX 4u /* doorbells 0 .. 3 */
+#define HYPERCALL_COUNTERS_MAX 64u
+#define HYPERCALL_MULTICALL_MAX 64u
 
 #define HYPERCALL_FEATURE_CONSOLE (1u << 0)
 #define HYPERCALL_FEATURE_YIELD (1u << 1)
 #define HYPERCALL_FEATURE_EXIT (1u << 2)
 #define HYPERCALL_FEATURE_DOORBELL (1u << 3)
 #define HYPERCALL_FEATURE_KVM_ENTRY (1u << 4) /* the KVM entry really is vmcall or vmmcall */
+#define HYPERCALL_FEATURE_COUNTERS (1u << 5)
+#define HYPERCALL_FEATURE_MULTICALL (1u << 6)
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -65,6 +74,23 @@ struct hypercall_page_header {
 };
 
 _Static_assert(sizeof(struct hypercall_page_header) == 16, "hypercall page header");
+
+/* One row of HYPERCALL_COUNTERS. Names are the VMM's ("total", "io", "userspace"): docs/paravirtual.md. */
+struct hypercall_counter {
+	char name[24]; /* NUL-terminated */
+	uint64_t value;
+};
+
+_Static_assert(sizeof(struct hypercall_counter) == 32, "hypercall counter");
+
+/* One call of HYPERCALL_MULTICALL; all fields but result are the guest's. */
+struct hypercall_call {
+	uint64_t number;
+	uint64_t argument[4]; /* rdi, rsi, rdx, r10 of a call by itself */
+	int64_t result;
+};
+
+_Static_assert(sizeof(struct hypercall_call) == 48, "hypercall call");
 #endif
 
 #endif

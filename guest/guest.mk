@@ -39,7 +39,7 @@ $(G)/gen/.made: guest/syscall/prototypes.awk $(GUEST_SRC)
 $(GUEST_OBJ): | $(G)/gen/.made
 
 # What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
-GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile net prompt tty
+GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile hyper net prompt tty
 GUEST_OPT := -O2
 $(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL))),$(GUEST_OBJ)): GUEST_OPT := -Os
 

@@ -19,6 +19,8 @@
 #include "guest/fs/sysfs/sysfs.h"
 #include "guest/fs/vfs.h"
 #include "guest/hostile/hostile.h"
+#include "guest/hyper/device.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
@@ -120,6 +122,7 @@ static void boot(void *unused)
 	procfs_init();
 	sysfs_init();
 	tty_init();
+	hyper_device_register();
 	smp_init(lapic_id());
 	cpu_at(0)->apic_id = machine.apic_id[0];
 	smp_start();
@@ -159,6 +162,7 @@ void kernel_entry(uint32_t start_info_gpa, unsigned entry_bits)
 		panic("no PVH start info at %#x: was this kernel loaded by a PVH loader?",
 		      start_info_gpa);
 	console_init();
+	pv_init();
 	memory_init();
 	if (!cpu_create(0, 0))
 		panic("no memory for the first CPU's stacks: %lu KiB of RAM is too little",

@@ -11,6 +11,7 @@
 #include "guest/arch/spinlock.h"
 #include "guest/board/machine.h"
 #include "guest/drivers/serial.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
 #include "guest/lib/string.h"
 #include "guest/mm/paging.h"
@@ -32,7 +33,7 @@ void console_use_hypercalls(void)
 
 	if (machine_option("console", choice, sizeof(choice)) && !strcmp(choice, "uart"))
 		return;
-	use_hypercalls = hypercall_features() & HYPERCALL_FEATURE_CONSOLE;
+	use_hypercalls = pv_use(PV_CONSOLE, hypercall_features() & HYPERCALL_FEATURE_CONSOLE);
 }
 
 const char *console_name(void)
@@ -52,6 +53,7 @@ static size_t write_by_hypercalls(size_t length)
 
 		if (taken < 0)
 			break;
+		pv_counted(PV_CONSOLE);
 		if (!taken)
 			hypercall(HYPERCALL_YIELD, 0, 0);
 		done += (size_t)taken;

@@ -5,6 +5,7 @@
 #include "guest/hyper/hypercall.h"
 
 #include "guest/board/machine.h"
+#include "guest/hyper/features.h"
 #include "guest/mm/paging.h"
 
 #define NO_SYSTEM_CALL (-38)
@@ -24,6 +25,8 @@ void hypercall_init(void)
 		return;
 	features = header->features;
 	available = true;
+	pv_use(PV_MULTICALL, features & HYPERCALL_FEATURE_MULTICALL);
+	pv_use(PV_DOORBELL, features & HYPERCALL_FEATURE_DOORBELL);
 }
 
 bool hypercall_available(void)
@@ -50,10 +53,31 @@ int64_t hypercall(enum hypercall_number number, uint64_t a, uint64_t b)
 	return result;
 }
 
+void hypercall_batch(struct hypercall_call *call, unsigned count)
+{
+	const uint64_t gpa = (uint64_t)call - DIRECT_BASE;
+	unsigned done = 0;
+
+	while (pv_is_on(PV_MULTICALL) && done < count) {
+		const unsigned left = count - done, part = left < HYPERCALL_MULTICALL_MAX
+								   ? left
+								   : HYPERCALL_MULTICALL_MAX;
+
+		if (hypercall(HYPERCALL_MULTICALL, gpa + done * sizeof(*call), part) < 0)
+			break;
+		pv_counted(PV_MULTICALL);
+		done += part;
+	}
+	for (; done < count; done++)
+		call[done].result = hypercall(call[done].number, call[done].argument[0],
+					      call[done].argument[1]);
+}
+
 void hypercall_doorbell(uint32_t number)
 {
-	if (!available)
+	if (!pv_is_on(PV_DOORBELL))
 		return;
+	pv_counted(PV_DOORBELL);
 	asm volatile("call *%[entry]"
 		     :
 		     : [entry] "r"(WINDOW_HYPERCALL + HYPERCALL_ENTRY_DOORBELL), "D"(number)

@@ -21,6 +21,11 @@ uint32_t hypercall_features(void);
 /* A call served by the VMM: its result, or -ENOSYS (-38) without a page. */
 int64_t hypercall(enum hypercall_number number, uint64_t a, uint64_t b);
 
+/* Serves calls in their order, a result each, with one exit for HYPERCALL_MULTICALL_MAX of them; without
+ * HYPERCALL_FEATURE_MULTICALL, or pv=-multicall, with one each. call is in the direct map, and no batch of 64
+ * crosses out of RAM: one page, or more in a row. */
+void hypercall_batch(struct hypercall_call *call, unsigned count);
+
 /* Rings doorbell number; nothing without a page. */
 void hypercall_doorbell(uint32_t number);
 

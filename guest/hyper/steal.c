@@ -8,6 +8,7 @@
 
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypervisor.h"
 
 #define MSR_KVM_STEAL_TIME 0x4b564d03
@@ -15,9 +16,10 @@
 
 void steal_start(struct cpu *cpu)
 {
-	if (hypervisor_kvm_features() & KVM_FEATURE_STEAL_TIME)
-		msr_write(MSR_KVM_STEAL_TIME,
-			  (cpu->gpa + offsetof(struct cpu, steal)) | STEAL_TIME_ENABLE);
+	if (!pv_use(PV_STEAL, hypervisor_kvm_features() & KVM_FEATURE_STEAL_TIME))
+		return;
+	msr_write(MSR_KVM_STEAL_TIME, (cpu->gpa + offsetof(struct cpu, steal)) | STEAL_TIME_ENABLE);
+	pv_counted(PV_STEAL);
 }
 
 uint64_t steal_read(const struct cpu *cpu)

@@ -6,6 +6,7 @@
 
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
+#include "guest/hyper/features.h"
 #include "guest/hyper/hypervisor.h"
 #include "guest/hyper/pvclock.h"
 #include "guest/time/pit.h"
@@ -44,7 +45,7 @@ void clock_init(struct cpu *cpu)
 	clock_info.lapic_hz = lapic_khz * 1000ull;
 	if (tsc_khz)
 		set_tsc(tsc_khz * 1000ull, CLOCK_CPUID);
-	clock_info.kvmclock = pvclock_offered();
+	clock_info.kvmclock = pv_use(PV_CLOCK, pvclock_offered());
 	clock_start_cpu(cpu);
 	if (clock_info.kvmclock) {
 		if (!clock_info.tsc_hz)
@@ -62,8 +63,10 @@ void clock_init(struct cpu *cpu)
 
 void clock_start_cpu(struct cpu *cpu)
 {
-	if (clock_info.kvmclock)
-		pvclock_start(cpu);
+	if (!clock_info.kvmclock)
+		return;
+	pvclock_start(cpu);
+	pv_counted(PV_CLOCK);
 }
 
 uint64_t clock_tsc_to_ns(uint64_t ticks)

@@ -6,6 +6,7 @@
 #include "kvm/stats_fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define FILE_MAX_BYTES (1u << 20)
 #define STATS_MAX 1024u
 
+/* May be written: stats->stat is the caller's. */
 static struct kvm_stat *find(const struct kvm_stats *stats, const char *name)
 {
 	for (unsigned i = 0; i < stats->count; i++)
@@ -83,33 +85,37 @@ int kvm_stats_add(struct kvm_stats *stats, const void *file, size_t size_bytes)
 	return 0;
 }
 
-/* The statistics of one VM or vCPU. */
-static int add_object(struct kvm_stats *stats, int object_fd, uint8_t *buffer)
+int kvm_stats_open(int object_fd)
 {
 	int fd = ioctl(object_fd, KVM_GET_STATS_FD, NULL);
-	size_t size_bytes = 0;
-	ssize_t n;
 
 	if (fd < 0)
 		return errno == ENOTTY || errno == EINVAL ? -ENOTSUP : -errno;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+static int add_file(struct kvm_stats *stats, int fd, uint8_t *buffer)
+{
+	size_t size_bytes = 0;
+	ssize_t n;
+
 	while ((n = pread(fd, buffer + size_bytes, FILE_MAX_BYTES - size_bytes,
 			  (off_t)size_bytes)) > 0)
 		size_bytes += (size_t)n;
-	int err = n < 0 ? -errno : kvm_stats_add(stats, buffer, size_bytes);
-	close(fd);
-	return err;
+	return n < 0 ? -errno : kvm_stats_add(stats, buffer, size_bytes);
 }
 
-int kvm_stats_collect(int vm_fd, const int *vcpu_fd, unsigned vcpu_count, struct kvm_stats *out)
+int kvm_stats_collect(const int *stats_fd, unsigned count, struct kvm_stats *out)
 {
 	uint8_t *buffer = malloc(FILE_MAX_BYTES);
+	int err = 0;
 
 	*out = (struct kvm_stats){0};
 	if (!buffer)
 		return -ENOMEM;
-	int err = add_object(out, vm_fd, buffer);
-	for (unsigned i = 0; i < vcpu_count && !err; i++)
-		err = add_object(out, vcpu_fd[i], buffer);
+	for (unsigned i = 0; i < count && !err; i++)
+		err = add_file(out, stats_fd[i], buffer);
 	free(buffer);
 	if (err)
 		kvm_stats_free(out);
@@ -122,9 +128,7 @@ void kvm_stats_free(struct kvm_stats *stats)
 	*stats = (struct kvm_stats){0};
 }
 
-uint64_t kvm_stats_value(const struct kvm_stats *stats, const char *name)
+const struct kvm_stat *kvm_stats_find(const struct kvm_stats *stats, const char *name)
 {
-	const struct kvm_stat *stat = find(stats, name);
-
-	return stat ? stat->value : 0;
+	return find(stats, name);
 }

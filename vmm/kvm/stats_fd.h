@@ -21,13 +21,17 @@ struct kvm_stats {
 	unsigned count;
 };
 
-/* Counters of the VM, then those of its vCPUs, each added up over all of them. The descriptors are
- * KVM's. Any thread while they are open; free with kvm_stats_free(). 0; -ENOTSUP: an older kernel. */
-int kvm_stats_collect(int vm_fd, const int *vcpu_fd, unsigned vcpu_count, struct kvm_stats *out);
+/* The statistics file of a VM or a vCPU, by KVM's descriptor of it. KVM makes the caller wait while that vCPU
+ * runs, so it is opened before. A descriptor that is the caller's; -ENOTSUP: an older kernel; -errno. */
+int kvm_stats_open(int object_fd);
+
+/* What stands in these statistics files (the VM's first, then its vCPUs'), added up over all of them. Any
+ * thread, also while vCPUs run; free with kvm_stats_free(). 0 or -errno; -EBADF: one isn't open. */
+int kvm_stats_collect(const int *stats_fd, unsigned count, struct kvm_stats *out);
 void kvm_stats_free(struct kvm_stats *stats);
 
-/* Value by name, 0 where there is none. */
-uint64_t kvm_stats_value(const struct kvm_stats *stats, const char *name);
+/* By name; NULL: KVM has no such counter. */
+const struct kvm_stat *kvm_stats_find(const struct kvm_stats *stats, const char *name);
 
 /* What stands in one statistics file, added to stats: names not yet there are appended. Histograms
  * are left out. 0, -EPROTO (makes no sense; stats may hold a part), -ENOMEM. For collect and tests. */

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kvm/stats_fd.h"
 #include "kvm/vm_internal.h"
 #include "loop/clock.h"
 #include "memory_map.h"
@@ -37,6 +38,7 @@ int vcpu_create(struct vm *vm, unsigned index)
 		close(vcpu->fd);
 		return err;
 	}
+	vcpu->stats_fd = kvm_stats_open(vcpu->fd);
 	/* Registers come with every exit: a hypercall needs no ioctl, a trace knows rip. */
 	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	if (index == 0) {
@@ -54,6 +56,8 @@ int vcpu_create(struct vm *vm, unsigned index)
 void vcpu_destroy(struct vcpu *vcpu)
 {
 	munmap(vcpu->run, vcpu->run_bytes);
+	if (vcpu->stats_fd >= 0)
+		close(vcpu->stats_fd);
 	close(vcpu->fd);
 }
 

@@ -195,6 +195,7 @@ static int create_vm(struct vm *vm, char *err, size_t err_size)
 		return vm->fd;
 	}
 	fcntl(vm->fd, F_SETFD, FD_CLOEXEC);
+	vm->stats_fd = kvm_stats_open(vm->fd);
 	return 0;
 }
 
@@ -226,7 +227,7 @@ int vm_create(const struct vm_setup *setup, struct vm **out, char *err, size_t e
 	vm->err = err;
 	vm->err_size = err_size;
 	vm->setup = *setup;
-	vm->kvm_fd = vm->fd = -1;
+	vm->kvm_fd = vm->fd = vm->stats_fd = -1;
 	vm->only = -1;
 	for (unsigned i = 0; i < HYPERCALL_DOORBELL_MAX; i++)
 		vm->doorbell_fd[i] = -1;
@@ -262,6 +263,8 @@ uint64_t vm_destroy(struct vm *vm)
 	begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vcpu_destroy(&vm->vcpu[i]);
+	if (vm->stats_fd >= 0)
+		close(vm->stats_fd);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)
@@ -305,11 +308,14 @@ bool vm_is_deprivileged(const struct vm *vm)
 
 int vm_collect_stats(struct vm *vm, struct kvm_stats *out)
 {
-	int fd[VM_CPU_MAX];
+	int fd[1 + VM_CPU_MAX];
 
+	if (vm->stats_fd < 0)
+		return vm->stats_fd;
+	fd[0] = vm->stats_fd;
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		fd[i] = vm->vcpu[i].fd;
-	return kvm_stats_collect(vm->fd, fd, vm->vcpu_count, out);
+		fd[1 + i] = vm->vcpu[i].stats_fd;
+	return kvm_stats_collect(fd, 1 + vm->vcpu_count, out);
 }
 
 struct vm_startup_cost vm_startup_cost(const struct vm *vm)

@@ -28,6 +28,7 @@ struct vcpu {
 	struct vm *vm;
 	unsigned index;
 	int fd;
+	int stats_fd;
 	struct kvm_run *run;
 	size_t run_bytes;
 	uint64_t xcr0_all; /* all that its CPUID lets XCR0 hold; 0: no XSAVE */
@@ -56,6 +57,7 @@ struct vm {
 	struct vm_setup setup;
 	int kvm_fd;
 	int fd;
+	int stats_fd; /* here and in struct vcpu; negative: this KVM has none */
 	enum kvm_host_kind host_kind;
 	uint64_t tsc_hz;
 	uint8_t *rom; /* page-aligned copy of the firmware */
@@ -125,6 +127,12 @@ void hypercall_fill_page(struct vm *vm);
 void hypercall_teardown(struct vm *vm);
 /* Registers in run->s.regs; the result goes into rax there. Returns it. */
 uint64_t hypercall_handle(struct vcpu *vcpu);
+
+/* How often a doorbell < HYPERCALL_DOORBELL_MAX was rung, up to now. */
+uint64_t hypercall_doorbell_rings(struct vm *vm, unsigned doorbell);
+
+/* hypercall_counters.c: HYPERCALL_COUNTERS */
+int64_t hypercall_counters(struct vm *vm, uint64_t gpa, uint64_t room);
 
 /* irq.c */
 int irq_setup(struct vm *vm);

@@ -53,7 +53,7 @@ static int show_syscalls(const struct proc_subject *subject, struct text *text)
 static int show_devices(const struct proc_subject *subject, struct text *text)
 {
 	(void)subject;
-	text_print(text, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n136 pts\n\n"
+	text_print(text, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n 10 misc\n136 pts\n\n"
 			 "Block devices:\n  3 ide0\n 22 ide1\n254 virtblk\n");
 	return text->error;
 }
@@ -103,6 +103,7 @@ static const struct proc_entry table[] = {
 	{.name = "devices", .permissions = 0444, .show = show_devices},
 	{.name = "diskstats", .permissions = 0444, .show = show_diskstats},
 	{.name = "filesystems", .permissions = 0444, .show = show_filesystems},
+	{.name = "hyper", .permissions = 0555, .children = proc_hyper_table},
 	{.name = "interrupts", .permissions = 0444, .show = proc_show_interrupts},
 	{.name = "kmsg", .permissions = 0400, .operations = &kmsg_proc_operations},
 	{.name = "loadavg", .permissions = 0444, .show = proc_show_loadavg},

@@ -53,19 +53,24 @@ static const uint8_t kvm_entry_none[] = {
 	0xc3,						    /* ret */
 };
 
-uint32_t vm_hypercall_features(void)
+static uint32_t features_on(enum kvm_host_kind kind)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
 	       HYPERCALL_FEATURE_DOORBELL | HYPERCALL_FEATURE_COUNTERS |
 	       HYPERCALL_FEATURE_MULTICALL |
-	       (kvm_host_classify() == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+	       (kind == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+}
+
+uint32_t vm_hypercall_features(void)
+{
+	return features_on(kvm_host_classify());
 }
 
 void hypercall_fill_page(struct vm *vm)
 {
 	const struct hypercall_page_header header = {.magic = HYPERCALL_MAGIC,
 						     .abi_version = HYPERCALL_ABI_VERSION,
-						     .features = vm_hypercall_features()};
+						     .features = features_on(vm->host_kind)};
 	uint8_t *page = gmem_slice(vm->setup.mem, GPA_HYPERCALL_PAGE, 0x1000);
 
 	if (!page)
@@ -175,7 +180,7 @@ static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES: return vm_hypercall_features();
+	case HYPERCALL_FEATURES: return features_on(vm->host_kind);
 	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
 	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:

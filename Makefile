@@ -46,7 +46,7 @@ VMM_ALL := $(filter-out vmm/main.c vmm/disasm_helper.c vmm/slirp/main.c vmm/slir
 VMM_ALWAYS := vmm/backend/console% vmm/backend/terminal% vmm/cmd/devices.c vmm/cmd/disk_options.c vmm/gdb/stub.c vmm/kvm/probe.c
 VMM_OPTIONAL := $(filter-out $(VMM_ALWAYS),$(filter virtio/% vmm/backend/% vmm/dev/e1000% vmm/dev/ide% vmm/dev/inet_sum.c \
 	vmm/dev/ne2000% vmm/dev/nic.c vmm/cmd/small_options.c vmm/boot/cpio.c vmm/boot/root_initrd.c,$(VMM_ALL)))
-VMM_RARE := $(filter-out $(VMM_ALWAYS),$(filter vmm/gdb/% vmm/cmd/d% vmm/kvm/probe% vmm/kvm/debug% vmm/kvm/%print.c \
+VMM_RARE := $(filter-out $(VMM_ALWAYS),$(filter vmm/gdb/% vmm/lab/% vmm/cmd/lab.c vmm/cmd/d% vmm/kvm/probe% vmm/kvm/debug% vmm/kvm/%print.c \
 	vmm/kvm/%fd.c vmm/kvm/failure.c vmm/observe/%,$(VMM_ALL)))
 VMM_SRC := $(filter-out $(VMM_OPTIONAL) $(VMM_RARE),$(VMM_ALL)) $(VMM_OPTIONAL) $(VMM_RARE)
 VMM_ASM := $(wildcard vmm/*/*.S)

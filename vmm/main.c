@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	 "find out what this host can do, and say it plainly"},
 	{"dump", "vitrine dump", cmd_dump,
 	 "show the machine's device tree, ACPI tables, e820 or CPUID"},
+	{"lab", "vitrine lab", cmd_lab, "run a lab: a mechanism shown by what is measured in VMs"},
 };
 
 static void print_help(FILE *out)

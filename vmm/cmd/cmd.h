@@ -20,5 +20,6 @@ enum vitrine_exit {
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_lab(int argc, char **argv);
 
 #endif

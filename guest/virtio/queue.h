@@ -107,6 +107,19 @@ void virtq_ask_interrupt(struct virtq *q, bool wanted);
 
 extern const struct virtq_format virtq_split, virtq_packed;
 
+/* A split ring as it lies in memory now, for people to look at. Whatever the device or another CPU is at
+ * goes on meanwhile. */
+struct virtq_indexes {
+	uint16_t avail, used, taken;	  /* free-running; taken is the driver's own */
+	uint16_t free;			  /* descriptors */
+	uint16_t avail_event, used_event; /* up to where nobody need be told */
+};
+struct virtq_indexes virtq_split_indexes(const struct virtq *q);
+
+/* The head at place `index` of the avail ring, and a descriptor of the table; both modulo the size. */
+uint16_t virtq_split_head(const struct virtq *q, uint16_t index);
+struct virtq_split_desc virtq_split_descriptor(const struct virtq *q, uint16_t index);
+
 /* Whether event lies in (old, now], all modulo 65,536 (§2.7.10). */
 static inline bool virtq_event_passed(uint16_t event, uint16_t now, uint16_t old)
 {

@@ -102,3 +102,23 @@ static void ask_interrupt(struct virtq *q, bool wanted)
 }
 
 const struct virtq_format virtq_split = {put, publish, has_used, next_used, pass, ask_interrupt};
+
+struct virtq_indexes virtq_split_indexes(const struct virtq *q)
+{
+	return (struct virtq_indexes){.avail = avail(q)->index,
+				      .used = used(q)->index,
+				      .taken = q->take_at,
+				      .free = q->free_count,
+				      .avail_event = *avail_event(q),
+				      .used_event = *used_event(q)};
+}
+
+uint16_t virtq_split_head(const struct virtq *q, uint16_t index)
+{
+	return avail(q)->ring[index % q->size];
+}
+
+struct virtq_split_desc virtq_split_descriptor(const struct virtq *q, uint16_t index)
+{
+	return descriptors(q)[index % q->size];
+}

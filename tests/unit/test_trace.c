@@ -231,7 +231,7 @@ static void lines_never_mix_nor_get_lost(void **state)
 
 	(void)state;
 	close(mkstemp(path));
-	assert_int_equal(trace_open(path, &trace), 0);
+	assert_int_equal(trace_open(path, false, &trace), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
 		writer[i] = (struct writer){trace, i};
 		pthread_create(&thread[i], NULL, write_lines, &writer[i]);
@@ -279,7 +279,7 @@ static void flushes_when_asked_and_when_old(void **state)
 
 	(void)state;
 	close(mkstemp(path));
-	assert_int_equal(trace_open(path, &trace), 0);
+	assert_int_equal(trace_open(path, false, &trace), 0);
 	exit.start_ns = exit.end_ns = trace_start_ns(trace);
 	trace_write(trace, &exit);
 	assert_int_equal(size_of(path), 0);
@@ -307,7 +307,7 @@ static void goes_on_when_the_disk_is_full(void **state)
 
 	(void)state;
 	dup2(fd, STDERR_FILENO);
-	int err = trace_open("/dev/full", &trace);
+	int err = trace_open("/dev/full", false, &trace);
 	for (unsigned i = 0; !err && i < 50000; i++)
 		trace_write(trace, &exit);
 	if (!err) {

@@ -83,6 +83,11 @@ struct device_ops {
 	/* The register's name in its specification, for traces ("LSR"); NULL where there is none. */
 	const char *(*register_name)(unsigned region, uint64_t offset, bool is_write);
 
+	/* Optional, for bridges, any thread: the device that an access goes on to, with region and offset in it, for
+	 * traces; NULL: it stays here. */
+	const struct device *(*behind)(const struct device *dev, unsigned *region,
+				       uint64_t *offset);
+
 	/* Optional: frees what realize() made. No accesses come any more. */
 	void (*destroy)(struct device *dev);
 

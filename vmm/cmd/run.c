@@ -289,7 +289,8 @@ static int prepare(struct run *run)
 		return status;
 	if (create_loop(run) < 0)
 		return fail(VITRINE_EXIT_HOST, "can't set up the event loop");
-	if (run->options.trace_exits && trace_open(run->options.trace_file, &run->trace) < 0) {
+	if (run->options.trace_exits &&
+	    trace_open(run->options.trace_file, run->options.trace_registers, &run->trace) < 0) {
 		fprintf(stderr, "vitrine: --trace exits=%s: %s\n", run->options.trace_file,
 			strerror(errno));
 		return VITRINE_EXIT_USAGE;

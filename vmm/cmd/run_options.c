@@ -135,7 +135,7 @@ void run_options_help(void)
 	      "      --no-reboot         a guest's reset ends the VM; status 6\n"
 	      "Looking in\n"
 	      "      --stats             print counters at the end; with --json as JSON\n"
-	      "      --trace exits[=FILE]  one line per exit to userspace\n"
+	      "      --trace exits[=FILE]  one line per exit to userspace; registers[=FILE]: with the registers\n"
 	      "      --strace[=FILE]     one line per system call of the bundled guest's programs\n"
 	      "      --trace dirty=FILE[,every=TIME]  pages that the guest wrote, by interval (100ms)\n"
 	      "      --gdb unix:PATH|tcp:PORT[,wait]  let gdb attach; wait: before the first instruction\n"
@@ -226,16 +226,20 @@ static bool parse_trace_dirty(const char *value, struct run_options *options)
 static bool parse_trace(const char *value, struct run_options *options)
 {
 	const size_t length = strcspn(value, "=");
+	const char *file = value[length] ? value + length + 1 : NULL;
 
-	if (value[length] && !value[length + 1])
+	if (file && !*file)
 		return complain("--trace", value, "a file name is missing behind =");
 	if (!strncmp(value, "dirty=", 6))
 		return parse_trace_dirty(value + 6, options);
-	if (length != 5 || strncmp(value, "exits", length) != 0)
-		return complain("--trace", value,
-				"must be exits, exits=FILE or dirty=FILE[,every=TIME]");
-	options->trace_exits = true;
-	options->trace_file = value[5] ? value + 6 : NULL;
+	options->trace_registers = length == 9 && strncmp(value, "registers", length) == 0;
+	options->trace_exits = length == 5 && strncmp(value, "exits", length) == 0;
+	options->trace_exits |= options->trace_registers;
+	if (!options->trace_exits)
+		return complain(
+			"--trace", value,
+			"must be exits[=FILE], registers[=FILE] or dirty=FILE[,every=TIME]");
+	options->trace_file = file;
 	return true;
 }
 

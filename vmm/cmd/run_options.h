@@ -33,6 +33,7 @@ struct run_options {
 	enum boot_kaslr kaslr;
 	bool trace_exits;
 	bool strace;
+	bool trace_registers; /* too */
 	bool debug_exit;
 	bool dry_run;
 	bool verbose;

@@ -148,8 +148,8 @@ static void config_write(struct pci_host *host, unsigned device, unsigned offset
 
 /* The BAR that answers at addr; *bar is its number. The guest moves BARs at its own risk: a BAR that moves
  * under an access of another vCPU is caught by the offset's check, under the function's lock. */
-static struct pci_function *find_bar(struct pci_host *host, enum bus_space space, uint64_t addr,
-				     unsigned *bar)
+static struct pci_function *find_bar(const struct pci_host *host, enum bus_space space,
+				     uint64_t addr, unsigned *bar)
 {
 	for (unsigned i = 1; i < PCI_SLOT_MAX; i++) {
 		struct pci_function *fn = host->slot[i];
@@ -353,6 +353,22 @@ static const char *pci_host_register_name(unsigned region, uint64_t offset, bool
 	return region < sizeof(name) / sizeof(*name) ? name[region] : NULL;
 }
 
+static const struct device *pci_host_behind(const struct device *dev, unsigned *region,
+					    uint64_t *offset)
+{
+	const bool port = *region == PCI_HOST_PORTS;
+	const uint64_t addr = *offset + (port ? PORT_PCI_WINDOW : GPA_PCI_WINDOW);
+	const struct pci_function *fn = NULL;
+
+	if (port || *region == PCI_HOST_MEMORY)
+		fn = find_bar((const struct pci_host *)dev, port ? BUS_PIO : BUS_MMIO, addr,
+			      region);
+	if (!fn)
+		return NULL;
+	*offset = addr - atomic_load_explicit(&fn->bar[*region].base, memory_order_relaxed);
+	return &fn->dev;
+}
+
 const struct device_ops pci_host_ops = {
 	.name = "pci-host",
 	.state_bytes = sizeof(struct pci_host),
@@ -363,5 +379,6 @@ const struct device_ops pci_host_ops = {
 	.read_string = pci_host_read_string,
 	.write_string = pci_host_write_string,
 	.register_name = pci_host_register_name,
+	.behind = pci_host_behind,
 	.destroy = pci_host_destroy,
 };

@@ -55,12 +55,17 @@ static const uint8_t kvm_entry_none[] = {
 	0xc3,						    /* ret */
 };
 
-uint32_t vm_hypercall_features(bool traced)
+static uint32_t features_on(enum kvm_host_kind kind, bool traced)
 {
 	return HYPERCALL_FEATURE_CONSOLE | HYPERCALL_FEATURE_YIELD | HYPERCALL_FEATURE_EXIT |
 	       HYPERCALL_FEATURE_DOORBELL | HYPERCALL_FEATURE_COUNTERS |
 	       HYPERCALL_FEATURE_MULTICALL | (traced ? HYPERCALL_FEATURE_TRACE : 0) |
-	       (kvm_host_classify() == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+	       (kind == KVM_HOST_DEPRIVILEGED ? 0 : HYPERCALL_FEATURE_KVM_ENTRY);
+}
+
+uint32_t vm_hypercall_features(bool traced)
+{
+	return features_on(kvm_host_classify(), traced);
 }
 
 void hypercall_fill_page(struct vm *vm)
@@ -68,7 +73,7 @@ void hypercall_fill_page(struct vm *vm)
 	const struct hypercall_page_header header = {
 		.magic = HYPERCALL_MAGIC,
 		.abi_version = HYPERCALL_ABI_VERSION,
-		.features = vm_hypercall_features(vm->setup.syscall_trace)};
+		.features = features_on(vm->host_kind, vm->setup.syscall_trace)};
 	uint8_t *page = gmem_slice(vm->setup.mem, GPA_HYPERCALL_PAGE, 0x1000);
 
 	if (!page)
@@ -178,7 +183,7 @@ static int64_t doorbell_count(struct vm *vm, uint64_t doorbell)
 static int64_t serve(struct vm *vm, uint64_t number, uint64_t arg0, uint64_t arg1)
 {
 	switch (number) {
-	case HYPERCALL_FEATURES: return vm_hypercall_features(vm->setup.syscall_trace);
+	case HYPERCALL_FEATURES: return features_on(vm->host_kind, vm->setup.syscall_trace);
 	case HYPERCALL_CONSOLE_WRITE: return console_write(vm, arg0, arg1);
 	case HYPERCALL_YIELD: sched_yield(); return 0;
 	case HYPERCALL_EXIT:

@@ -236,6 +236,8 @@ static bool serve_exit(struct vcpu *vcpu)
 	vcpu->last_exit = exit;
 	if (trace) {
 		exit.end_ns = clock_read_ns(CLOCK_MONOTONIC);
+		if (trace_wants_registers(trace))
+			exit.registers = &vcpu->run->s.regs.regs;
 		trace_write(trace, &exit);
 	}
 	return goes_on;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/kvm.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@
 #include "observe/known_places.h"
 
 #define BUFFER_BYTES (256u * 1024)
-#define LINE_MAX_BYTES 256u
+#define LINE_MAX_BYTES 384u
 #define FLUSH_INTERVAL_NS UINT64_C(1000000000)
 
 static const char heading[] = "vcpu      time/us    took/us  reason          what\n";
@@ -31,6 +32,7 @@ struct trace {
 	const char *path; /* owned; for the warning */
 	uint64_t start_ns;
 	uint64_t flush_interval_ns;
+	bool with_registers;
 	pthread_mutex_t lock; /* all below */
 	uint64_t flushed_ns;
 	bool broken;
@@ -88,11 +90,17 @@ static bool add_place(struct line *line, const struct trace_exit *exit)
 		add(line, "%s%snobody there", name ? name : "", name ? ", " : "");
 		return false;
 	}
-	const struct device *dev = window->dev;
+	const struct device *dev = window->dev, *behind = NULL;
 	uint64_t offset = exit->address - window->base;
-	const char *name = dev->ops->register_name ? dev->ops->register_name(window->region, offset,
-									     is_write(exit->reason))
-						   : NULL;
+	unsigned region = window->region;
+
+	if (dev->ops->behind)
+		behind = dev->ops->behind(dev, &region, &offset);
+	if (behind)
+		dev = behind;
+	const char *name = dev->ops->register_name
+				   ? dev->ops->register_name(region, offset, is_write(exit->reason))
+				   : NULL;
 	if (name)
 		add(line, "%s %s", dev->name, name);
 	else
@@ -142,6 +150,14 @@ static bool ends_in_space(const struct line *line)
 	return line->used && line->buf[line->used - 1] == ' ';
 }
 
+/* Those that carry an access's operands and say where the guest was. */
+static void add_registers(struct line *line, const struct kvm_regs *regs)
+{
+	add(line, "  rax 0x%llx rbx 0x%llx rcx 0x%llx rdx 0x%llx rsi 0x%llx rdi 0x%llx", regs->rax,
+	    regs->rbx, regs->rcx, regs->rdx, regs->rsi, regs->rdi);
+	add(line, " rsp 0x%llx rflags 0x%llx", regs->rsp, regs->rflags);
+}
+
 static void add_what(struct line *line, const struct trace_exit *exit)
 {
 	switch (exit->reason) {
@@ -159,6 +175,8 @@ static void add_what(struct line *line, const struct trace_exit *exit)
 	}
 	if (exit->rip)
 		add(line, "%srip 0x%" PRIx64, ends_in_space(line) ? "" : "  ", exit->rip);
+	if (exit->registers)
+		add_registers(line, exit->registers);
 }
 
 int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *buf,
@@ -195,7 +213,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-int trace_open(const char *path, struct trace **out)
+int trace_open(const char *path, bool with_registers, struct trace **out)
 {
 	struct trace *trace = calloc(1, sizeof(*trace));
 
@@ -203,6 +221,7 @@ int trace_open(const char *path, struct trace **out)
 		return -ENOMEM;
 	trace->fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
 			 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	trace->with_registers = with_registers;
 	trace->path = strdup(path ? path : "standard error");
 	if (trace->fd < 0 || !trace->path) {
 		int err = trace->fd < 0 ? -errno : -ENOMEM;
@@ -251,6 +270,11 @@ static void flush_locked(struct trace *trace)
 			trace->broken = !may_retry(trace);
 	}
 	trace->used_bytes = 0;
+}
+
+bool trace_wants_registers(const struct trace *trace)
+{
+	return trace->with_registers;
 }
 
 void trace_write(struct trace *trace, const struct trace_exit *exit)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * --trace exits[=FILE]: one readable line per exit to userspace.
+ * --trace exits[=FILE]: one readable line per exit to userspace; --trace registers: each with the registers, too.
  *
  *     vcpu      time/us    took/us  reason          what
  *     0        1042.113      0.412  pio-write       com1 THR (0x3f8/1) = 0x48 'H'
@@ -14,6 +14,7 @@
 #include "bus/bus.h"
 #include "observe/counters.h"
 
+struct kvm_regs;
 struct trace;
 
 /* What is known of one exit. Times: CLOCK_MONOTONIC. */
@@ -27,11 +28,15 @@ struct trace_exit {
 	unsigned count;	  /* PIO: repetitions of a string instruction, else 1 */
 	uint64_t value;	  /* read or written; hypercall: its result */
 	uint64_t rip;	  /* 0: not known */
-	const struct bus_window *window; /* NULL: nobody there */
+	const struct bus_window *window;  /* NULL: nobody there */
+	const struct kvm_regs *registers; /* only while the line is written; NULL: not asked for */
 };
 
 /* path NULL: standard error. 0 or -errno. Time zero is now. */
-int trace_open(const char *path, struct trace **out);
+int trace_open(const char *path, bool with_registers, struct trace **out);
+
+/* Whether trace_write() would show an exit's registers. */
+bool trace_wants_registers(const struct trace *trace);
 
 /* Any thread; lines never mix. Lines are buffered: they reach the file when the buffer is full, a
  * second has passed, or at trace_flush(). If the file can't be written any more, one warning says

@@ -123,6 +123,7 @@ static const struct proc_entry table[] = {
 	{.name = "thread-self", .link = link_thread_self},
 	{.name = "uptime", .permissions = 0444, .show = proc_show_uptime},
 	{.name = "version", .permissions = 0444, .show = show_version},
+	{.name = "virtqueues", .permissions = 0400, .show = proc_show_virtqueues},
 	{.name = "vmstat", .permissions = 0444, .show = proc_show_vmstat},
 	{0},
 };

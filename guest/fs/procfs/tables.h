@@ -17,6 +17,7 @@ int proc_show_sched_trace(const struct proc_subject *subject, struct text *text)
 int proc_show_slabinfo(const struct proc_subject *subject, struct text *text);
 int proc_show_swaps(const struct proc_subject *subject, struct text *text);
 int proc_show_uptime(const struct proc_subject *subject, struct text *text);
+int proc_show_virtqueues(const struct proc_subject *subject, struct text *text);
 int proc_show_vmstat(const struct proc_subject *subject, struct text *text);
 
 int proc_store_sched_trace(const struct proc_subject *subject, const char *word);

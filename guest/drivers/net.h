@@ -27,6 +27,10 @@ struct net_device {
 	unsigned (*receive)(struct net_device *nic, void *frame);
 	/* Sleeps until a frame may be there, at most until the next tick. NULL: can only be polled. */
 	void (*wait)(struct net_device *nic);
+	/* Whether arrived() is called, from an interrupt, when a frame comes; turning it on says whether one is
+	 * there already. After an arrived() it may be off. Always false: can only be polled. */
+	bool (*listen)(struct net_device *nic, bool on);
+	void (*arrived)(struct net_device *nic); /* whoever listens sets it */
 	/* One line on what was negotiated and how often it was used. */
 	void (*describe)(const struct net_device *nic, char *text, unsigned size);
 

@@ -121,6 +121,27 @@ static void wait(struct net_device *nic)
 	ask_interrupt(&net->device->queue[VIRTIO_NET_RX]);
 }
 
+static bool listen(struct net_device *nic, bool on)
+{
+	struct virtio_net *net = nic->context;
+	struct virtq *queue = &net->device->queue[VIRTIO_NET_RX];
+
+	if (!on || virtio_options()->poll) {
+		virtq_ask_interrupt(queue, false);
+		return on && virtq_has_used(queue);
+	}
+	virtq_ask_interrupt(queue, true);
+	return virtq_has_used(queue);
+}
+
+static void on_interrupt(struct virtio_device *device)
+{
+	struct virtio_net *net = device->driver;
+
+	if (net->nic.arrived)
+		net->nic.arrived(&net->nic);
+}
+
 static void describe(const struct net_device *nic, char *text, unsigned size)
 {
 	const struct virtio_net *net = nic->context;
@@ -170,10 +191,13 @@ void virtio_net_attach(struct virtio_device *device)
 		.send = send,
 		.all_sent = all_sent,
 		.receive = receive,
+		.listen = listen,
 		.wait = virtio_options()->poll ? NULL : wait,
 		.describe = describe,
 		.context = net,
 	};
+	device->driver = net;
+	device->on_interrupt = on_interrupt;
 	read_mac(device, net->nic.mac);
 	ask_interrupt(&device->queue[VIRTIO_NET_RX]);
 	virtio_ready(device);

@@ -15,7 +15,7 @@ struct card {
 	struct net_device *nic;
 	bool has_unsent;
 	uint16_t mtu_max;
-	uint64_t received_bytes, sent_bytes, received_count, sent_count, dropped, unsendable;
+	uint64_t received_bytes, sent_bytes, dropped, unsendable;
 	struct card *next;
 };
 
@@ -23,12 +23,16 @@ struct card {
 void card_add_all(void);
 struct card *card_first(void);
 /* NULL: loopback. */
-struct card *card_of(struct netif *netif);
+struct card *card_of(const struct netif *netif);
 
 /* Hands lwIP what has come. true: more may be there. */
 bool card_receive_all(void);
 /* Starts what was sent. */
 void card_flush_all(void);
+/* Some card never interrupts. */
+bool card_is_polled(void);
+/* Learns which cables are plugged in. */
+void card_watch_cables(void);
 /* Takes an interface up or down, with what that means for groups and addresses. */
 void card_set_up(struct netif *netif, bool up);
 

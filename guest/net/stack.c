@@ -22,6 +22,8 @@
 #include "guest/time/clock.h"
 
 #define NS_PER_MS 1000000ull
+#define CABLES_EVERY_MS 1000
+#define POLL_EVERY_MS 10
 #define LOOP_ROUNDS_MAX 64 /* packets to oneself that answer each other; then the thread goes on */
 
 static struct mutex lock = MUTEX_FREE(lock);
@@ -58,6 +60,8 @@ static struct {
 	{TCP_TMR_INTERVAL, tcp_tmr, tcp_is_busy, 0},
 	{ARP_TMR_INTERVAL, etharp_tmr, has_cards, 0},
 	{IP_TMR_INTERVAL, ip_reass_tmr, has_cards, 0},
+	{CABLES_EVERY_MS, card_watch_cables, has_cards, 0},
+	{POLL_EVERY_MS, net_wake, card_is_polled, 0},
 	{IGMP_TMR_INTERVAL, igmp_tmr, has_groups, 0},
 	{DHCP_FINE_TIMER_MSECS, dhcp_fine_tmr, configure_is_asking, 0},
 	{DHCP_COARSE_TIMER_MSECS, dhcp_coarse_tmr, has_cards, 0},

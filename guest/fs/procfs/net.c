@@ -22,12 +22,14 @@ static void show_interface(struct text *text, struct netif *netif)
 {
 	static const struct card none;
 	const struct card *card = card_of(netif) ? card_of(netif) : &none;
+	const uint64_t received = card->nic ? card->nic->received : 0;
+	const uint64_t sent = card->nic ? card->nic->sent : 0;
 	char name[INTERFACE_NAME_BYTES];
 
 	interface_name(netif, name);
 	text_print(text, "%6s: %lu %lu %lu %lu 0 0 0 0 %lu %lu %lu %lu 0 0 0 0\n", name,
-		   card->received_bytes, card->received_count, 0ul, card->dropped, card->sent_bytes,
-		   card->sent_count, 0ul, card->unsendable);
+		   card->received_bytes, received, 0ul, card->dropped, card->sent_bytes, sent, 0ul,
+		   card->unsendable);
 }
 
 static void list_dev(struct text *text)

@@ -6,22 +6,29 @@
 # make guest-checked: the same with checked locks (guest/checked) in build/guest-checked, for stress tests
 
 G := build/guest$(if $(GUEST_DEBUG),-checked)
+LWIP := build/lwip/src
 GUEST_CC := $(CC)
-GUEST_CPPFLAGS := $(if $(GUEST_DEBUG),-Iguest/checked) -I. -I$(G)/gen -DVITRINE_VERSION='"$(VERSION)"'
+GUEST_CPPFLAGS := $(if $(GUEST_DEBUG),-Iguest/checked) -I. -I$(G)/gen \
+	-Iguest/net/lwip -isystem $(LWIP)/src/include -DVITRINE_VERSION='"$(VERSION)"'
 # Only baseline x86-64 without SSE: a deprivileged host emulates ring 0 and knows little more. Frame
 # pointers make backtraces.
 GUEST_CFLAGS := -std=gnu17 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
 	$(CC) -print-file-name=include) -march=x86-64 -mgeneral-regs-only -mno-red-zone -mcmodel=kernel \
 	-fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-	-fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-strict-aliasing
+	-fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-strict-aliasing \
+	-ffunction-sections -fdata-sections
 GUEST_ASFLAGS := -g -march=x86-64 -mcmodel=kernel -fno-pic
 GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--gc-sections
 
 GUEST_SRC := $(wildcard guest/*.c $(addprefix guest/,$(addsuffix /*.c,arch board bus drivers hostile \
 	block fs fs/ext2 fs/procfs fs/sysfs hyper lib mm net proc prompt sched syscall time tty virtio $(if $(GUEST_DEBUG),checked))))
 GUEST_ASM := $(wildcard guest/arch/*.S) guest/user/embed.S guest/vdso/embed.S
-GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o)
+# TCP/IP: sources of Debian's package lwip, which scripts/fetch-lwip gets; guest/net is around it.
+LWIP_PARTS := core/def core/inet_chksum core/ip core/mem core/memp core/netif core/pbuf core/raw core/tcp core/tcp_in \
+	core/tcp_out core/udp $(addprefix core/ipv4/,dhcp etharp icmp igmp ip4 ip4_addr ip4_frag) netif/ethernet
+LWIP_OBJ := $(LWIP_PARTS:%=$(G)/obj/lwip/%.o)
+GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o) $(LWIP_OBJ)
 USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
 
 # A change of compiler or flags rebuilds everything.
@@ -40,17 +47,35 @@ SIGNATURES := $(G)/gen/syscall-signatures.h
 $(SIGNATURES): $(G)/gen/.made guest/syscall/signatures.awk $(wildcard guest/syscall/*.def)
 	$(Q)awk -f guest/syscall/signatures.awk $(@D)/syscall-prototypes.h guest/syscall/*.def > $@
 
-$(GUEST_OBJ): | $(G)/gen/.made $(SIGNATURES)
+$(GUEST_OBJ): | $(G)/gen/.made $(SIGNATURES) build/lwip/.unpacked
+
+build/lwip/.unpacked: scripts/fetch-lwip
+	$(call say,FETCH,lwIP)
+	$(Q)scripts/fetch-lwip $(@D)
+	@touch $@
 
 # What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
 GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile hyper net prompt tty
 GUEST_OPT := -O2
 $(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) virtio/balloon.o),$(GUEST_OBJ)): GUEST_OPT := -Os
+$(LWIP_OBJ): GUEST_OPT := -Os
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) $(GUEST_OPT) -MMD -MP -c -o $@ $<
+
+# Not ours: without warnings, but for what breaks calls.
+$(LWIP_OBJ): $(G)/obj/lwip/%.o: build/lwip/.unpacked $(GUEST_STAMP)
+	$(call say,CC,lwip/$*.c)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(filter-out $(WARN),$(GUEST_CFLAGS)) $(LWIP_FLAGS) -Werror=implicit-function-declaration $(GUEST_OPT) -MMD -MP -c \
+		-o $@ $(LWIP)/src/$*.c
+
+# Data is copied into segments by guest/net/inet_stream.c, straight from the program.
+$(G)/obj/lwip/core/tcp_out.o: LWIP_FLAGS := -DMEMCPY=net_fill
+# What is longer than the MTU goes by guest/net/offload.c, which knows cards that cut segments themselves.
+$(G)/obj/lwip/core/ipv4/ip4.o: LWIP_FLAGS := -Dip4_frag=net_send_long
 
 $(G)/obj/%.user.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)

@@ -30,6 +30,7 @@
 #include "guest/mm/page.h"
 #include "guest/mm/paging.h"
 #include "guest/mm/reclaim.h"
+#include "guest/net/stack.h"
 #include "guest/proc/process.h"
 #include "guest/proc/spawn.h"
 #include "guest/prompt/faults.h"
@@ -107,6 +108,7 @@ static void act(void)
 		prompt_loop();
 	ext2_init();
 	block_init();
+	net_start();
 	tty_take_console();
 	reclaim_start();
 	process_limit_threads(machine.ram_bytes);

@@ -158,8 +158,21 @@ static void on_interrupt(void *context)
 {
 	struct e1000 *e = context;
 
-	if (get(e, ICR)) /* reading clears */
-		e->interrupts++;
+	if (!get(e, ICR)) /* reading clears */
+		return;
+	e->interrupts++;
+	if (e->nic.arrived) {
+		set(e, IMC, INTERRUPT_RECEIVED);
+		e->nic.arrived(&e->nic);
+	}
+}
+
+static bool listen(struct net_device *nic, bool on)
+{
+	struct e1000 *e = nic->context;
+
+	set(e, on ? IMS : IMC, INTERRUPT_RECEIVED);
+	return on && receive_descriptor(e, e->receive_at)->status & DONE;
 }
 
 static void wait(struct net_device *nic)
@@ -253,6 +266,7 @@ void e1000_probe(const struct pci_function *function)
 		.send = send,
 		.all_sent = all_sent,
 		.receive = receive,
+		.listen = listen,
 		.describe = describe,
 		.context = e,
 	};

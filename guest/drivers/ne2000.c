@@ -217,6 +217,24 @@ static void on_interrupt(void *context)
 
 	set(n, INTERRUPT_MASK, 0);
 	n->interrupts++;
+	if (n->nic.arrived)
+		n->nic.arrived(&n->nic);
+}
+
+/* What comes between the look at the ring and the mask has set its status bit, and interrupts. */
+static bool listen(struct net_device *nic, bool on)
+{
+	struct ne2000 *n = nic->context;
+
+	if (!on) {
+		set(n, INTERRUPT_MASK, 0);
+		return false;
+	}
+	set(n, INTERRUPT_STATUS, STATUS_RECEIVED);
+	if (current_page(n) != n->next_page)
+		return true;
+	set(n, INTERRUPT_MASK, STATUS_RECEIVED | STATUS_OVERFLOW);
+	return false;
 }
 
 static void wait(struct net_device *nic)
@@ -297,6 +315,7 @@ void ne2000_probe(const struct pci_function *function)
 		.send = send,
 		.all_sent = all_sent,
 		.receive = receive,
+		.listen = listen,
 		.describe = describe,
 		.context = n,
 	};

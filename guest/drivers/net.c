@@ -18,7 +18,7 @@ static unsigned count;
 
 void net_add(struct net_device *nic)
 {
-	print_to(nic->name, sizeof(nic->name), "net%u", count++);
+	print_to(nic->name, sizeof(nic->name), "eth%u", count++);
 	*last = nic;
 	last = &nic->next;
 }

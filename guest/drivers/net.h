@@ -8,12 +8,47 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct page;
+
 #define NET_HEADER_BYTES 14
 #define NET_FRAME_MIN 60 /* shorter ones are padded by the driver where the device doesn't */
 #define NET_FRAME_MAX 1514
 
+#define NET_PIECES_MAX 17 /* 64 KiB in pages, and one more */
+#define NET_HEADROOM 64	  /* bytes before each received piece that are the receiver's */
+
+/* A received frame in place. Each piece is at the front of a block of its own, whose reference goes with it. */
+struct net_frame {
+	struct {
+		uint8_t *at; /* with NET_HEADROOM bytes before it */
+		uint32_t bytes;
+		struct page *block;
+	} piece[NET_PIECES_MAX];
+	unsigned count;
+	bool is_checked; /* TCP's or UDP's checksum is right, or was never on a wire */
+};
+
+/* A frame to send, in place. */
+struct net_packet {
+	struct net_piece {
+		const void *at; /* in the direct map; before the first is room for NET_ROOM_BYTES */
+		uint32_t bytes;
+	} piece[NET_PIECES_MAX];
+	unsigned count;
+	uint16_t checksum_start,
+		checksum_offset;	      /* the device sums from start on; 0: nothing to do */
+	uint16_t segment_bytes, header_bytes; /* TCP, to be cut into segments; 0: isn't */
+	void *token;			      /* for sent_packet() */
+};
+#define NET_ROOM_BYTES 16
+
+enum net_offload {
+	NET_OFFLOAD_CHECKSUM = 1, /* packets may leave TCP's checksum to the device */
+	NET_OFFLOAD_SEGMENT = 2	  /* and be longer than the MTU */
+};
+
 struct net_device {
-	char name[8];	    /* "net0" */
+	char name[8];	    /* "eth0" */
 	const char *driver; /* "virtio-net", "e1000", "ne2000" */
 	uint8_t mac[6];
 	uint16_t mtu;
@@ -27,6 +62,21 @@ struct net_device {
 	unsigned (*receive)(struct net_device *nic, void *frame);
 	/* Sleeps until a frame may be there, at most until the next tick. NULL: can only be polled. */
 	void (*wait)(struct net_device *nic);
+	/* Whether arrived() is called, from an interrupt, when a frame comes; turning it on says whether one is
+	 * there already. After an arrived() it may be off. Always false: can only be polled. */
+	bool (*listen)(struct net_device *nic, bool on);
+	void (*arrived)(struct net_device *nic); /* whoever listens sets it */
+	/* false: the cable is unplugged. NULL: nobody knows. */
+	bool (*has_link)(const struct net_device *nic);
+
+	/* Without copies; NULL: can't. */
+	unsigned offloads; /* enum net_offload */
+	/* The next frame. false: there is none. */
+	bool (*take)(struct net_device *nic, struct net_frame *frame);
+	/* false: no room. Else sent_packet() is called, from here or from all_sent(), once the device is done. */
+	bool (*send_packet)(struct net_device *nic, const struct net_packet *packet);
+	void (*sent_packet)(void *token); /* the sender's */
+
 	/* One line on what was negotiated and how often it was used. */
 	void (*describe)(const struct net_device *nic, char *text, unsigned size);
 

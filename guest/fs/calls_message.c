@@ -19,7 +19,6 @@ int64_t sys_sendto(int fd, uint64_t from_gva, uint64_t bytes, uint32_t flags, ui
 int64_t sys_recvfrom(int fd, uint64_t to_gva, uint64_t bytes, uint32_t flags, uint64_t name_gva,
 		     uint64_t length_gva);
 
-#define SOL_SOCKET 1
 #define CONTROL_MAX 4096
 #define PIECES_AT_HAND 8
 
@@ -140,7 +139,7 @@ static unsigned effective(const struct file *file, unsigned flags)
 	return flags | (file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
 }
 
-static int64_t send_message(const struct file *file, const struct message_header *header,
+static int64_t send_message(struct file *file, const struct message_header *header,
 			    struct iobuf *data, unsigned flags)
 {
 	struct file *files[MESSAGE_FILES_MAX];
@@ -155,7 +154,7 @@ static int64_t send_message(const struct file *file, const struct message_header
 	if (!result)
 		result = read_control(header, &send);
 	if (!result)
-		result = socket_send(file->private, data, &send, effective(file, flags));
+		result = file->operations->socket->send(file, data, &send, effective(file, flags));
 	for (unsigned i = 0; i < send.file_count; i++)
 		file_put(files[i]); /* those that aren't on their way */
 	return result;
@@ -206,16 +205,16 @@ static bool put_files(struct message_header *header, struct receive *receive, un
 	return !count || put_control(header, SCM_RIGHTS, fds, count * sizeof(fds[0]));
 }
 
-static int64_t receive_message(const struct file *file, struct message_header *header,
-			       struct iobuf *data, unsigned flags)
+static int64_t receive_message(struct file *file, struct message_header *header, struct iobuf *data,
+			       unsigned flags)
 {
-	struct socket *socket = file->private;
 	struct receive receive = {.files = NULL};
 	const uint64_t control_gva = header->control_gva;
-	int64_t result = socket_receive(socket, data, &receive, effective(file, flags));
+	int64_t result = file->operations->socket->receive(file, data, &receive,
+							   effective(file, flags));
 
 	header->flags = receive.flags;
-	if (result >= 0 && socket->wants_credentials &&
+	if (result >= 0 && receive.has_credentials &&
 	    !put_control(header, SCM_CREDENTIALS, &receive.credentials,
 			 sizeof(receive.credentials)))
 		result = -EFAULT;
@@ -236,10 +235,9 @@ static int64_t do_message(int fd, uint64_t header_gva, unsigned flags, bool is_s
 {
 	struct io_piece at_hand[PIECES_AT_HAND], *made;
 	struct message_header header;
-	struct socket *socket;
 	struct iobuf data;
 	int error;
-	struct file *file = socket_file(fd, &socket, &error);
+	struct file *file = socket_file(fd, &error);
 	int64_t result;
 
 	if (!file)
@@ -278,10 +276,9 @@ int64_t sys_sendto(int fd, uint64_t from_gva, uint64_t bytes, uint32_t flags, ui
 		   uint32_t name_length)
 {
 	const struct message_header header = {.name_gva = name_gva, .name_length = name_length};
-	struct socket *socket;
 	struct iobuf data;
 	int error;
-	struct file *file = socket_file(fd, &socket, &error);
+	struct file *file = socket_file(fd, &error);
 	int64_t result;
 
 	if (!file)
@@ -296,21 +293,20 @@ int64_t sys_recvfrom(int fd, uint64_t to_gva, uint64_t bytes, uint32_t flags, ui
 		     uint64_t length_gva)
 {
 	struct receive receive = {.files = NULL};
-	struct socket *socket;
 	struct iobuf data;
 	int error;
-	struct file *file = socket_file(fd, &socket, &error);
+	struct file *file = socket_file(fd, &error);
 	int64_t result;
 
 	if (!file)
 		return error;
 	iobuf_init_user(&data, to_gva, bytes);
-	result = socket_receive(socket, &data, &receive, effective(file, flags));
+	result = file->operations->socket->receive(file, &data, &receive, effective(file, flags));
 	for (unsigned i = 0; i < receive.file_count; i++)
 		file_put(receive.files[i]); /* nobody asked for them */
 	kfree(receive.files);
 	if (result >= 0 && name_gva && receive.from.length) {
-		error = socket_name_write(&receive.from, name_gva, length_gva);
+		error = socket_name_write(&receive.from, AF_UNSPEC, name_gva, length_gva);
 		result = error ? error : result;
 	}
 	file_put(file);

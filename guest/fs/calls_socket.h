@@ -7,14 +7,15 @@
 
 #include <stdint.h>
 
-#include "guest/fs/socket.h"
+#include "guest/fs/socket_family.h"
 
-/* The file at fd, referenced, and its socket; or NULL and *error. */
-struct file *socket_file(int fd, struct socket **socket, int *error);
+/* The file at fd, referenced, which is a socket's; or NULL and *error. */
+struct file *socket_file(int fd, int *error);
 
-/* A struct sockaddr_un of the program: 0, -EINVAL, -EFAULT, -EAFNOSUPPORT. */
+/* A struct sockaddr of the program: 0, -EINVAL, -EFAULT. */
 int socket_name_read(struct socket_name *name, uint64_t gva, uint32_t length);
-/* Cut to what *length_gva says, which becomes the whole length. */
-int socket_name_write(const struct socket_name *name, uint64_t gva, uint64_t length_gva);
+/* Cut to what *length_gva says, which becomes the whole length. family: of one without a name. */
+int socket_name_write(const struct socket_name *name, enum socket_family family, uint64_t gva,
+		      uint64_t length_gva);
 
 #endif

@@ -39,12 +39,14 @@ void iobuf_init_pieces(struct iobuf *io, const struct io_piece *pieces, unsigned
 		io->left += pieces[i].bytes;
 }
 
-enum copy { COPY_IN, COPY_OUT, COPY_ZEROES };
+enum copy { COPY_IN, COPY_OUT, COPY_ZEROES, COPY_NOTHING };
 
 /* kernel is not written to if what says COPY_IN. */
 static int copy_piece(const struct iobuf *io, enum copy what, uint64_t at, void *kernel,
 		      size_t bytes)
 {
+	if (what == COPY_NOTHING)
+		return 0;
 	if (io->in_kernel) {
 		if (what == COPY_OUT)
 			memcpy(kernel, (const void *)at, bytes);
@@ -95,4 +97,9 @@ int64_t iobuf_take(struct iobuf *io, void *to, size_t bytes)
 int64_t iobuf_put_zeroes(struct iobuf *io, size_t bytes)
 {
 	return copy(io, COPY_ZEROES, NULL, bytes);
+}
+
+void iobuf_skip(struct iobuf *io, size_t bytes)
+{
+	copy(io, COPY_NOTHING, NULL, bytes);
 }

@@ -38,4 +38,7 @@ int64_t iobuf_put(struct iobuf *io, const void *from, size_t bytes);
 int64_t iobuf_take(struct iobuf *io, void *to, size_t bytes);
 int64_t iobuf_put_zeroes(struct iobuf *io, size_t bytes);
 
+/* Moves on: the caller has copied them himself. */
+void iobuf_skip(struct iobuf *io, size_t bytes);
+
 #endif

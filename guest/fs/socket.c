@@ -106,32 +106,6 @@ static void release_socket(struct file *file)
 	close_socket(file->private);
 }
 
-static int64_t read_socket(struct file *file, struct iobuf *to, uint64_t *position)
-{
-	struct receive receive = {.files = NULL};
-	int64_t result;
-
-	(void)position;
-	if (!to->left)
-		return 0;
-	result = socket_receive(file->private, to, &receive,
-				file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
-	for (unsigned i = 0; i < receive.file_count; i++)
-		file_put(receive.files[i]); /* nobody asked for them */
-	kfree(receive.files);
-	return result;
-}
-
-static int64_t write_socket(struct file *file, struct iobuf *from, uint64_t *position)
-{
-	const struct process *process = process_this();
-	struct send send = {
-		.from = {process->pid, process->credentials.euid, process->credentials.egid}};
-
-	(void)position;
-	return socket_send(file->private, from, &send, file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
-}
-
 static bool peer_has_room(struct socket *socket)
 {
 	struct socket *peer = socket_peer(socket);
@@ -185,31 +159,19 @@ static int64_t ioctl_socket(struct file *file, unsigned command, uint64_t argume
 }
 
 static const struct file_operations operations = {
-	.read = read_socket,
-	.write = write_socket,
+	.read = socket_file_read,
+	.write = socket_file_write,
 	.poll = poll_socket,
 	.ioctl = ioctl_socket,
 	.release = release_socket,
+	.socket = &socket_unix_operations,
 };
-
-struct socket *socket_of(const struct file *file)
-{
-	return file->operations == &operations ? file->private : NULL;
-}
 
 int socket_open(struct socket *socket, unsigned flags, struct file **file)
 {
-	struct inode *inode = inode_nameless(S_IFSOCK | 0777);
-	int error = inode ? file_create(&operations, inode, O_RDWR | (flags & O_NONBLOCK), file)
-			  : -ENOMEM;
+	const int error = socket_file_create(&operations, socket, flags, file);
 
-	if (error) {
-		if (inode)
-			inode_put(inode);
+	if (error)
 		close_socket(socket);
-		return error;
-	}
-	(*file)->private = socket;
-	(*file)->label = "socket";
-	return 0;
+	return error;
 }

@@ -12,42 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest/fs/iobuf.h"
-#include "guest/fs/vfs.h"
+#include "guest/fs/socket_family.h"
 
-/* Linux's numbers. */
-enum socket_type { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_SEQPACKET = 5 };
-enum socket_flag { SOCK_NONBLOCK = O_NONBLOCK, SOCK_CLOEXEC = O_CLOEXEC };
-enum message_flag {
-	MSG_OOB = 1,
-	MSG_PEEK = 2,
-	MSG_CTRUNC = 8,
-	MSG_TRUNC = 0x20,
-	MSG_DONTWAIT = 0x40,
-	MSG_EOR = 0x80,
-	MSG_WAITALL = 0x100,
-	MSG_NOSIGNAL = 0x4000,
-	MSG_CMSG_CLOEXEC = 0x40000000
-};
-#define AF_UNIX 1
 #define SOCKET_QUEUE_MAX 212992 /* bytes at a receiver */
-#define SOCKET_PATH_MAX 108
-
-struct socket_address { /* struct sockaddr_un */
-	uint16_t family;
-	char path[SOCKET_PATH_MAX + 1]; /* and a NUL, which isn't in length */
-};
-struct socket_name {
-	struct socket_address address;
-	uint32_t length; /* with the family; 0: it has none */
-};
-
-struct socket_credentials { /* struct ucred */
-	int32_t pid;
-	uint32_t uid, gid;
-};
-
-#define MESSAGE_FILES_MAX 64
 
 struct message {
 	struct list link;
@@ -92,14 +59,19 @@ static inline struct socket *socket_get(struct socket *socket)
 void socket_put(struct socket *socket);
 /* A file for it, which takes the reference, also if it fails. */
 int socket_open(struct socket *socket, unsigned flags, struct file **file);
-/* The socket of a file, or NULL. */
-struct socket *socket_of(const struct file *file);
+/* socket() for AF_UNIX: checks type and protocol. */
+int socket_unix_create(unsigned type, int protocol, unsigned flags, struct file **file);
 /* The peer, referenced; NULL: none. */
 struct socket *socket_peer(struct socket *socket);
 /* Makes two connected. false: a is already. */
 bool socket_join(struct socket *a, struct socket *b);
 
+/* --- connections (socket_connect.c) */
+extern const struct socket_operations socket_unix_operations;
+
 /* --- names (socket_name.c) */
+/* As a program gives it: 0, -EINVAL, -EAFNOSUPPORT. Cuts a path at its NUL, which counts. */
+int socket_name_check(struct socket_name *name);
 int socket_bind(struct socket *socket, const struct socket_name *name);
 /* Gives the name up, at the end. */
 void socket_unbind(struct socket *socket);
@@ -107,22 +79,9 @@ void socket_unbind(struct socket *socket);
 int socket_find(const struct socket_name *name, struct socket **found);
 
 /* --- data (socket_data.c) */
-struct send {
-	const struct socket_name *to; /* NULL: the peer */
-	struct file **files;	      /* whose references it takes if it succeeds in part */
-	unsigned file_count;
-	struct socket_credentials from;
-};
 /* Bytes or -errno. */
 int64_t socket_send(struct socket *socket, struct iobuf *data, struct send *send, unsigned flags);
 
-struct receive {
-	struct socket_name from; /* of a datagram */
-	struct socket_credentials credentials;
-	struct file **files; /* to be put or installed and kfree()d; NULL: none */
-	unsigned file_count;
-	unsigned flags; /* MSG_TRUNC */
-};
 int64_t socket_receive(struct socket *socket, struct iobuf *data, struct receive *receive,
 		       unsigned flags);
 void message_free(struct message *message);

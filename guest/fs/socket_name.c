@@ -82,6 +82,15 @@ static int bind_path(struct socket *socket, const struct socket_name *name)
 	return 0;
 }
 
+int socket_name_check(struct socket_name *name)
+{
+	if (name->address.family != AF_UNIX)
+		return -EAFNOSUPPORT;
+	if (name->length > FAMILY_BYTES && name->address.path[0])
+		name->length = FAMILY_BYTES + (uint32_t)strlen(name->address.path) + 1;
+	return 0;
+}
+
 int socket_bind(struct socket *socket, const struct socket_name *name)
 {
 	int error;

@@ -26,6 +26,7 @@ struct inode;
 struct iobuf;
 struct mount;
 struct poll_table;
+struct socket_operations;
 struct super;
 struct vm_area;
 
@@ -143,6 +144,7 @@ struct file_operations {
 	/* Each close() of a descriptor, for e.g. POSIX locks and write errors. */
 	int (*flush)(struct file *file);
 	void (*release)(struct file *file); /* the last reference is gone */
+	const struct socket_operations *socket; /* NULL: it is none */
 };
 
 struct inode {

@@ -54,6 +54,7 @@ extern const struct proc_entry proc_process_entry;  /* /proc/PID */
 extern const struct proc_entry proc_thread_entry;   /* /proc/PID/task/TID */
 extern const struct proc_entry proc_sys_table[];    /* /proc/sys */
 extern const struct proc_entry proc_hyper_table[];  /* /proc/hyper */
+extern const struct proc_entry proc_net_table[];    /* /proc/net */
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file;
 
 /* The number that a name is, without leading zeroes; -1: it is none. */

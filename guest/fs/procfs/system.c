@@ -118,6 +118,7 @@ static const struct proc_entry table[] = {
 	{.name = "slabinfo", .permissions = 0400, .show = proc_show_slabinfo},
 	{.name = "stat", .permissions = 0444, .show = proc_show_cpu_stat},
 	{.name = "swaps", .permissions = 0444, .show = proc_show_swaps},
+	{.name = "net", .permissions = 0555, .children = proc_net_table},
 	{.name = "sys", .permissions = 0555, .children = proc_sys_table},
 	{.name = "syscalls", .permissions = 0444, .show = show_syscalls},
 	{.name = "thread-self", .link = link_thread_self},

@@ -54,10 +54,12 @@ build/lwip/.unpacked: scripts/fetch-lwip
 	$(Q)scripts/fetch-lwip $(@D)
 	@touch $@
 
-# What is not on a hot path is made small: the whole kernel is to stay below 512 KiB.
-GUEST_SMALL := board bus drivers fs/ext2 fs/procfs fs/sysfs hostile hyper net prompt tty
+# What is not on the hottest paths is made small: the whole kernel is to stay below 512 KiB. Measured with
+# make bench-guest, that makes a system call 6 % longer, a fork with exec 6 %, and the image 45 KiB smaller.
+GUEST_SMALL := block board bus drivers fs hostile hyper lib net proc prompt time tty virtio
+GUEST_SMALL_MM := advice area dma mmio oom reclaim remap shared shmem_swap swap swap_off swap_out write_back
 GUEST_OPT := -O2
-$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) virtio/balloon.o),$(GUEST_OBJ)): GUEST_OPT := -Os
+$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) $(GUEST_SMALL_MM:%=mm/%.o)),$(GUEST_OBJ)): GUEST_OPT := -Os
 $(LWIP_OBJ): GUEST_OPT := -Os
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)

@@ -15,13 +15,11 @@ $2 ~ /^[tT]$/ && $3 !~ /^(text_end|kernel_start|.*[.].*)$/ && $1 != last {
 END {
 	print "\t.section .symbols, \"a\""
 	print "\t.balign 8"
-	print "\t.globl symbol_count, symbol_table, symbol_names"
+	print "\t.globl symbol_count, symbol_offset, symbol_names"
 	print "symbol_count:\n\t.long " count + 0
-	print "symbol_table:"
-	for (i = 0; i < count; i++) {
-		print "\t.long 0x" address[i] " - 0x80200000, " at + 0
-		at += length(name[i]) + 1
-	}
+	print "symbol_offset:"
+	for (i = 0; i < count; i++)
+		print "\t.long 0x" address[i] " - 0x80200000"
 	print "symbol_names:"
 	for (i = 0; i < count; i++)
 		print "\t.asciz \"" name[i] "\""

@@ -1,36 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lookup in the symbol table. scripts in guest.mk generate it from the first link: entries in
- * ascending order, {offset from kernel_start, offset of the name}, then the names.
+ * Lookup in the symbol table. symbols.awk makes it from the first link: offsets from kernel_start in
+ * ascending order, then the names in the same order. Who looks one up isn't in a hurry, so nothing says where
+ * a name begins.
  */
 #include "guest/lib/symbols.h"
 
+#include "guest/lib/string.h"
 #include "guest/mm/paging.h"
 
-struct symbol {
-	uint32_t text_offset, name_offset;
-};
-
 extern const uint32_t symbol_count;
-extern const struct symbol symbol_table[];
+extern const uint32_t symbol_offset[];
 extern const char symbol_names[];
 
 const char *symbol_name(uint64_t address, uint64_t *offset)
 {
 	const uint64_t text_offset = address - (uint64_t)kernel_start;
-	uint32_t low = 0, high = symbol_count;
+	const char *name = symbol_names;
+	uint32_t i = 0;
 
 	*offset = 0;
-	if (address < (uint64_t)kernel_start || address >= (uint64_t)text_end || !high)
+	if (address < (uint64_t)kernel_start || address >= (uint64_t)text_end || !symbol_count)
 		return "?";
-	while (high - low > 1) {
-		const uint32_t middle = low + (high - low) / 2;
-
-		if (symbol_table[middle].text_offset <= text_offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	*offset = text_offset - symbol_table[low].text_offset;
-	return symbol_names + symbol_table[low].name_offset;
+	for (; i + 1 < symbol_count && symbol_offset[i + 1] <= text_offset; i++)
+		name += strlen(name) + 1;
+	*offset = text_offset - symbol_offset[i];
+	return name;
 }

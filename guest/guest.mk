@@ -59,8 +59,9 @@ build/lwip/.unpacked: scripts/fetch-lwip
 GUEST_SMALL := block board bus drivers fs hostile hyper lib net proc prompt time tty virtio
 GUEST_SMALL_MM := advice area dma mmio oom reclaim remap shared shmem_swap swap swap_off swap_out write_back
 GUEST_OPT := -O2
-$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) $(GUEST_SMALL_MM:%=mm/%.o)),$(GUEST_OBJ)): GUEST_OPT := -Os
-$(LWIP_OBJ): GUEST_OPT := -Os
+SMALL := $(if $(findstring clang,$(CC)),-Oz,-Os)
+$(filter $(addprefix $(G)/obj/guest/,$(addsuffix /%,$(GUEST_SMALL)) $(GUEST_SMALL_MM:%=mm/%.o)),$(GUEST_OBJ)): GUEST_OPT := $(SMALL)
+$(LWIP_OBJ): GUEST_OPT := $(SMALL)
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)

@@ -121,6 +121,11 @@ install: all
 	install -D -m 644 build/guest/vitrine-guest $(SHARE)/vitrine/guest/vitrine-guest
 	install -D -m 644 build/guest/initramfs.cpio $(SHARE)/vitrine/guest/initramfs.cpio
 	install -D -m 644 build/bios/vitrine-bios.bin $(SHARE)/vitrine/bios/vitrine-bios.bin
+	install -d $(SHARE)/vitrine/labs $(SHARE)/vitrine/guest/labs $(SHARE)/vitrine/docs/labs
+	install -m 755 $(LAB_PROGRAMS) $(SHARE)/vitrine/labs
+	install -m 644 $(LABS_CPIO) $(LAB_PROGRAMS_CPIO) $(SHARE)/vitrine/guest
+	install -m 644 guest/labs/chapters $(wildcard guest/labs/*.lab) $(SHARE)/vitrine/guest/labs
+	install -m 644 $(wildcard docs/labs/*) $(SHARE)/vitrine/docs/labs
 	install -D -m 644 docs/vitrine.1 $(SHARE)/man/man1/vitrine.1
 	install -D -m 644 scripts/vitrine.bash-completion $(SHARE)/bash-completion/completions/vitrine
 

@@ -3,6 +3,7 @@
 # make unit        cmocka programs of tests/unit and tests/kernel, no KVM needed (SAN=1: under ASan and UBSan)
 # make test-guest  the bundled kernel: its self-tests, and what runs on it, on every host here; LONG=1: all of it
 # make test-kvm    guest cases on /dev/kvm      make test-svm, test-vtx   … in the sandboxes
+# make test-labs   every lab shows what it is there to show, on /dev/kvm; ENGINE=svm: in that sandbox
 # make bench-queue instructions that a virtqueue costs the device
 # make check       formatting, static analysis, headers that stand alone
 
@@ -16,7 +17,7 @@ $(B)/tests/unit/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libvitrine.a
 
 .SECONDARY: $(UNIT_SRC:%.c=$(B)/obj/%.o)
 
-.PHONY: unit unit-programs test test-guest test-kvm test-svm test-vtx linux
+.PHONY: unit unit-programs test test-guest test-kvm test-svm test-vtx test-labs linux
 unit-programs: $(UNIT_BIN) $(B)/vitrine-disasm $(B)/vitrine-slirp
 
 unit: unit-programs
@@ -33,6 +34,7 @@ TEST_SCRIPTS := '$(RUN_PROGRAMS) host' 'tests/guest/run-applets host' \
 	'$(RUN_PROGRAMS) microvm' 'tests/guest/run-applets microvm' '$(RUN_PROGRAMS) vitrine' \
 	'$(RUN_PROGRAMS) qemu process-smp registers-smp stopping threads-8 fork_exec fuzz' \
 	'$(RUN_PROGRAMS) svm mapping process-smp signals registers-smp pipes sockets threads-8 malformed exhaust fork_exec fuzz' \
+	'tests/guest/run-labs kvm' 'tests/guest/run-labs svm' \
 	'tests/guest/run-guest-disks microvm' tests/guest/run-durability tests/guest/run-leaks tests/guest/run-qemu tests/guest/run-qemu-devices tests/guest/run-terminal 'tests/guest/run-gdb kvm svm' \
 	tests/sandbox/test-runner 'tests/sandbox/test-sandbox svm' tests/sandbox/test-linux-guest
 VTX_SCRIPTS := '$(RUN_PROGRAMS) vtx process pipes' 'tests/guest/run-gdb vtx' 'tests/sandbox/test-sandbox vtx'
@@ -54,6 +56,9 @@ test-kvm: all
 
 test-svm: all linux
 	@tests/run svm
+
+test-labs: all linux
+	@tests/run script 'tests/guest/run-labs $(or $(ENGINE),kvm)'
 
 test-vtx: all linux user-programs
 	@tests/run vtx script $(VTX_SCRIPTS)

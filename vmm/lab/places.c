@@ -20,7 +20,9 @@
 
 static void find(const char *file, char path[PATH_MAX])
 {
-	if (path_find_data(file, path, PATH_MAX) < 0)
+	char found[PATH_MAX];
+
+	if (path_find_data(file, found, sizeof(found)) < 0 || !realpath(found, path))
 		path[0] = '\0';
 }
 

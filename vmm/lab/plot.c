@@ -7,11 +7,25 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lab/output.h"
+#include "lab/plot_text.h"
 
 #define GNUPLOT "gnuplot"
+#define TERMINAL_WIDTH 80
+#define TERMINAL_WIDTH_LEAST 40
+#define TERMINAL_WIDTH_MOST 160
+
+static unsigned terminal_width(void)
+{
+	struct winsize size = {0};
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < TERMINAL_WIDTH_LEAST)
+		return TERMINAL_WIDTH;
+	return size.ws_col < TERMINAL_WIDTH_MOST ? size.ws_col : TERMINAL_WIDTH_MOST;
+}
 
 bool plot_is_possible(char *reason, size_t size)
 {
@@ -25,11 +39,17 @@ static int draw(const struct figure_data *data, enum plot_target target, const c
 {
 	FILE *gnuplot;
 
+	const enum lab_figure_kind kind = data->figure->kind;
+
+	if (target == PLOT_TERMINAL && (kind == LAB_FIGURE_GANTT || kind == LAB_FIGURE_HEAT)) {
+		plot_text(stdout, data, terminal_width());
+		return 0;
+	}
 	fflush(stdout);
 	gnuplot = popen(GNUPLOT, "we");
 	if (!gnuplot)
 		return -errno;
-	plot_write_script(gnuplot, data, target, path);
+	plot_write_script(gnuplot, data, target, path, terminal_width());
 	return pclose(gnuplot) == 0 ? 0 : -EIO;
 }
 

@@ -9,9 +9,9 @@
 
 enum plot_target { PLOT_PNG, PLOT_SVG, PLOT_TERMINAL };
 
-/* Writes the script that draws the data: to the file at path, or to standard output. */
+/* Writes the script that draws the data: to the file at path, or to standard output with letters in `width` columns. */
 void plot_write_script(FILE *out, const struct figure_data *data, enum plot_target target,
-		       const char *path);
+		       const char *path, unsigned width);
 
 /* Whether there is a gnuplot; else the package it is in, in reason. */
 bool plot_is_possible(char *reason, size_t size);

@@ -4,13 +4,9 @@
  */
 #include <math.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "lab/plot.h"
 
-#define TERMINAL_WIDTH 80
-#define TERMINAL_WIDTH_MAX 160
 #define TERMINAL_HEIGHT 24
 #define TICS_MAX 24
 
@@ -26,17 +22,7 @@ static void write_text(FILE *out, const char *text)
 	putc('\'', out);
 }
 
-static void write_terminal_size(FILE *out)
-{
-	struct winsize size = {0};
-	unsigned columns = TERMINAL_WIDTH;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		columns = size.ws_col < TERMINAL_WIDTH_MAX ? size.ws_col : TERMINAL_WIDTH_MAX;
-	fprintf(out, "set terminal dumb noenhanced size %u,%u\n", columns - 1, TERMINAL_HEIGHT);
-}
-
-static void write_target(FILE *out, enum plot_target target, const char *path)
+static void write_target(FILE *out, enum plot_target target, const char *path, unsigned width)
 {
 	fputs("set colorsequence podo\n", out);
 	switch (target) {
@@ -47,7 +33,10 @@ static void write_target(FILE *out, enum plot_target target, const char *path)
 		fputs("set terminal svg noenhanced size 760,430 font 'sans,13' background 'white'\n",
 		      out);
 		break;
-	default: write_terminal_size(out); return;
+	default:
+		fprintf(out, "set terminal dumb noenhanced size %u,%u\n", width - 1,
+			TERMINAL_HEIGHT);
+		return;
 	}
 	fputs("set output ", out);
 	write_text(out, path);
@@ -106,8 +95,9 @@ static double height(const struct figure_data *data, unsigned category, unsigned
 	return count ? sum / count : NAN;
 }
 
-static void write_bars(FILE *out, const struct figure_data *data)
+static void write_bars(FILE *out, const struct figure_data *data, enum plot_target target)
 {
+	static const char pens[] = "*#$%@&="; /* in the terminal its key doesn't show them */
 	const bool is_stack = data->figure->kind == LAB_FIGURE_STACK;
 
 	fputs("$data << END\n", out);
@@ -132,6 +122,8 @@ static void write_bars(FILE *out, const struct figure_data *data)
 	for (unsigned s = 0; s < data->series.count; s++) {
 		fprintf(out, "%s $data using %u:xtic(1) title ", s ? "," : "plot", s + 2);
 		write_text(out, data->series.label[s]);
+		if (target == PLOT_TERMINAL && data->series.count > 1)
+			fprintf(out, ".' %c'", pens[s % (sizeof(pens) - 1)]);
 	}
 	fputs("\n", out);
 }
@@ -152,16 +144,21 @@ static void write_blocks(FILE *out, const struct figure_data *data)
 	}
 }
 
-static const char *line_style(enum lab_figure_kind kind, enum plot_target target)
+/* Letters: gnuplot has one for each series. */
+static const char *letter_style(enum lab_figure_kind kind)
+{
+	return kind == LAB_FIGURE_POINTS  ? "using 1:2 with points"
+	       : kind == LAB_FIGURE_STEPS ? "using 1:2 with steps"
+					  : "using 1:2 with linespoints";
+}
+
+static const char *line_style(enum lab_figure_kind kind)
 {
 	switch (kind) {
 	case LAB_FIGURE_POINTS: return "using 1:2 with points pt 7 ps 0.6";
 	case LAB_FIGURE_STEPS: return "using 1:2 with steps lw 2";
 	case LAB_FIGURE_GANTT:
-		return target == PLOT_TERMINAL
-			       ? "using 1:2:($3-$1):(0) with vectors nohead"
-			       : "using 1:2:1:3:($2-0.4):($2+0.4) with boxxyerror fs solid 0.85 "
-				 "noborder";
+		return "using 1:2:1:3:($2-0.4):($2+0.4) with boxxyerror fs solid 0.85 noborder";
 	default: return "using 1:2 with linespoints lw 2 pt 7 ps 0.6";
 	}
 }
@@ -173,7 +170,8 @@ static void write_lines(FILE *out, const struct figure_data *data, enum plot_tar
 		write_tics(out, "x", &data->x);
 	for (unsigned s = 0; s < data->series.count; s++) {
 		fprintf(out, "%s $data%u %s title ", s ? "," : "plot", s,
-			line_style(data->figure->kind, target));
+			target == PLOT_TERMINAL ? letter_style(data->figure->kind)
+						: line_style(data->figure->kind));
 		write_text(out, data->series.label[s]);
 	}
 	fputs("\n", out);
@@ -197,13 +195,13 @@ static void write_heat(FILE *out, const struct figure_data *data)
 }
 
 void plot_write_script(FILE *out, const struct figure_data *data, enum plot_target target,
-		       const char *path)
+		       const char *path, unsigned width)
 {
-	write_target(out, target, path);
+	write_target(out, target, path, width);
 	write_axes(out, data, target);
 	switch (data->figure->kind) {
 	case LAB_FIGURE_BARS:
-	case LAB_FIGURE_STACK: write_bars(out, data); break;
+	case LAB_FIGURE_STACK: write_bars(out, data, target); break;
 	case LAB_FIGURE_HEAT: write_heat(out, data); break;
 	default: write_lines(out, data, target); break;
 	}

@@ -62,7 +62,8 @@ build/lwip/.unpacked: scripts/fetch-lwip
 	$(Q)scripts/fetch-lwip $(@D)
 	@touch $@
 
-$(GUEST_OBJ): GUEST_OPT = $(if $(filter $(GUEST_FAST:%=$(G)/obj/%),$@),-O2,-Os)
+GUEST_SMALL := $(if $(findstring clang,$(CC)),-Oz,-Os)
+GUEST_OPT = $(if $(filter $(GUEST_FAST:%=$(G)/obj/%),$@),-O2,$(GUEST_SMALL))
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)

@@ -9,7 +9,8 @@ G := build/guest$(if $(GUEST_DEBUG),-checked)
 LWIP := build/lwip/src
 GUEST_CC := $(CC)
 GUEST_CPPFLAGS := $(if $(GUEST_DEBUG),-Iguest/checked) -I. -I$(G)/gen \
-	-Iguest/net/lwip -isystem $(LWIP)/src/include -DVITRINE_VERSION='"$(VERSION)"'
+	-Iguest/net/lwip -isystem $(LWIP)/src/include -idirafter guest/net/lwip/libc \
+	-DVITRINE_VERSION='"$(VERSION)"'
 # Only baseline x86-64 without SSE: a deprivileged host emulates ring 0 and knows little more. Frame
 # pointers make backtraces.
 GUEST_CFLAGS := -std=gnu17 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell \
@@ -31,7 +32,9 @@ LWIP_OBJ := $(LWIP_PARTS:%=$(G)/obj/lwip/%.o)
 GUEST_OBJ := $(GUEST_SRC:%.c=$(G)/obj/%.o) $(GUEST_ASM:%.S=$(G)/obj/%.S.o) $(LWIP_OBJ)
 USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
 
-# Only what is on a hot path is made fast, all else small: the whole kernel is to stay below 512 KiB.
+# Only what is on a hot path is made fast, all else small: the whole kernel is to stay below 512 KiB. (Clang's -Os is
+# nearly its -O2.)
+GUEST_SMALL := $(if $(findstring clang,$(CC)),-Oz,-Os)
 GUEST_FAST := $(addprefix guest/,$(addprefix arch/,cpu.o switch% tlb.o trap.o xstate.o) $(addprefix mm/,area.o cache.o fault.o \
 		page.o paging.o slab.o space.o space_pages.o tables.o user.o) \
 	$(addprefix sched/,fair.o mutex.o run_queue.o schedule.o task.o timer.o wait.o) syscall/dispatch.o time/clock.o \
@@ -62,8 +65,7 @@ build/lwip/.unpacked: scripts/fetch-lwip
 	$(Q)scripts/fetch-lwip $(@D)
 	@touch $@
 
-GUEST_SMALL := $(if $(findstring clang,$(CC)),-Oz,-Os)
-GUEST_OPT = $(if $(filter $(GUEST_FAST:%=$(G)/obj/%),$@),-O2,$(GUEST_SMALL))
+$(GUEST_OBJ): GUEST_OPT = $(if $(filter $(GUEST_FAST:%=$(G)/obj/%),$@),-O2,$(GUEST_SMALL))
 
 $(G)/obj/%.o: %.c $(GUEST_STAMP)
 	$(call say,CC,$<)

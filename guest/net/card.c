@@ -17,6 +17,8 @@
 #include "guest/net/stack.h"
 #include "guest/time/clock.h"
 
+#define HEADERS_MIN \
+	42 /* Ethernet's and ARP's, which lwIP reads before it looks at the length; wires pad to 60 */
 #define FRAMES_AT_ONCE 64    /* before others may have the lock */
 #define ROOM_NS 100000000ull /* how long a frame waits for room at the card */
 #define COPY_MAX 2048	     /* shorter frames don't keep a block */
@@ -128,7 +130,8 @@ static void take_frame(struct card *card, struct pbuf *frame)
 {
 	card->nic->received++;
 	card->received_bytes += frame->tot_len;
-	if (!netif_is_up(&card->netif) || card->netif.input(frame, &card->netif))
+	if (!netif_is_up(&card->netif) || frame->len < HEADERS_MIN ||
+	    card->netif.input(frame, &card->netif))
 		pbuf_free(frame);
 }
 

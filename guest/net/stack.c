@@ -146,22 +146,27 @@ void net_wake(void)
 	waitq_wake(&work);
 }
 
+bool net_work(uint64_t *next_ns)
+{
+	bool more;
+
+	__atomic_store_n(&has_work, false, __ATOMIC_SEQ_CST);
+	net_lock();
+	more = card_receive_all();
+	*next_ns = run_clocks();
+	net_unlock();
+	return more;
+}
+
 static void thread(void *unused)
 {
-	(void)unused;
-	for (;;) {
-		uint64_t next;
-		bool more;
+	uint64_t next_ns;
 
-		__atomic_store_n(&has_work, false, __ATOMIC_SEQ_CST);
-		net_lock();
-		more = card_receive_all();
-		next = run_clocks();
-		net_unlock();
-		if (!more)
+	(void)unused;
+	for (;;)
+		if (!net_work(&next_ns))
 			wait_until_in(&work, __atomic_load_n(&has_work, __ATOMIC_ACQUIRE),
-				      TASK_UNINTERRUPTIBLE, next);
-	}
+				      TASK_UNINTERRUPTIBLE, next_ns);
 }
 
 int net_init(void)

@@ -19,6 +19,9 @@ void net_start(void);
 void net_lock(void);
 void net_unlock(void);
 
+/* One round of the thread: true: more is there to do; *next_ns: when a clock is due. */
+bool net_work(uint64_t *next_ns);
+
 /* Has the thread look at cards and clocks; from any context. */
 void net_wake(void);
 

@@ -134,3 +134,25 @@ build/fuzz/fuzz_mmio build/fuzz/fuzz_pci: $(FUZZ_TRANSPORT_SRC) tests/unit/virti
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -DFUZZ_PCI=$(FUZZ_PCI) -Itests/unit -std=gnu17 -g -O1 $(WARN) -pthread \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(FUZZ_TRANSPORT_SRC)
+
+# make fuzz-guest-net   the guest's TCP/IP; run build/fuzz/guest/fuzz_guest_net -max_total_time=600. A given number of
+# frames without libFuzzer: make SAN=1 build/san/tests/count_guest_net, and build/san/tests/count_guest_net FRAMES [SEED]
+FUZZ_GUEST_NET = $(FAKES_SRC:%.c=$(K)/%.o) $(NET_OBJ) $(K)/libkernel.a
+
+.PHONY: fuzz-guest-net
+fuzz-guest-net:
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=1 B=build/fuzz/guest KERNEL_FUZZ=-fsanitize=fuzzer-no-link \
+		build/fuzz/guest/fuzz_guest_net
+
+$(B)/fuzz_guest_net: $(K)/tests/fuzz/fuzz_guest_net.o $(FUZZ_GUEST_NET)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(LDFLAGS) -pie -fsanitize=fuzzer -Wl,--allow-multiple-definition -o $@ $^
+
+$(K)/counted/fuzz_guest_net.o: tests/fuzz/fuzz_guest_net.c $(FLAGS_STAMP) tests/kernel/net_rig.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) -DFUZZ_COUNTED -c -o $@ $<
+
+$(B)/tests/count_guest_net: $(K)/counted/fuzz_guest_net.o $(FUZZ_GUEST_NET)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -pie -Wl,--allow-multiple-definition -o $@ $^

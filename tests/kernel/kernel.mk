@@ -6,8 +6,8 @@
 
 K := $(B)/kernel
 KERNEL_CPPFLAGS := -Itests/kernel/host -I. -I$(G)/gen -DDIRECT_BASE=0x200000000000 -DDIRECT_BYTES=0x4000000000 \
-	-DVITRINE_VERSION='"$(VERSION)"'
-KERNEL_CFLAGS := -std=gnu17 $(OPT) $(WARN) $(SANFLAGS) -fPIE -fno-strict-aliasing -fno-builtin-printf
+	-Iguest/net/lwip -isystem $(LWIP)/src/include -DVITRINE_VERSION='"$(VERSION)"'
+KERNEL_CFLAGS := -std=gnu17 $(OPT) $(WARN) $(SANFLAGS) $(KERNEL_FUZZ) -fPIE -fno-strict-aliasing -fno-builtin-printf
 
 # Not what is made of instructions of ring 0.
 KERNEL_SRC := $(filter-out guest/lib/panic.c guest/lib/string.c guest/lib/symbols.c \
@@ -15,13 +15,25 @@ KERNEL_SRC := $(filter-out guest/lib/panic.c guest/lib/string.c guest/lib/symbol
 	guest/fs/sysfs/tree.c, \
 	$(wildcard guest/lib/*.c guest/mm/*.c guest/sched/*.c guest/fs/*.c guest/fs/*/*.c \
 	guest/proc/*.c guest/block/*.c guest/tty/*.c))
+# The network's: its memory is malloc()'s (net_rig.h), so that the sanitizers see what lwIP does with it.
+NET_SRC := $(filter-out guest/net/memory.c guest/net/ping.c,$(wildcard guest/net/*.c)) guest/drivers/net.c
+NET_OBJ := $(NET_SRC:%.c=$(K)/%.o) $(LWIP_PARTS:%=$(K)/lwip/%.o)
 FAKES_SRC := $(wildcard tests/kernel/fakes/*.c)
 KERNEL_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 
-$(K)/%.o: %.c $(FLAGS_STAMP) | $(G)/gen/.made
+$(K)/%.o: %.c $(FLAGS_STAMP) | $(G)/gen/.made build/lwip/.unpacked
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(K)/lwip/%.o: build/lwip/.unpacked $(FLAGS_STAMP)
+	$(call say,CC,lwip/$*.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARN),$(KERNEL_CFLAGS)) $(LWIP_FLAGS) -w -MMD -MP -c -o $@ $(LWIP)/src/$*.c
+
+$(K)/lwip/core/tcp_out.o: LWIP_FLAGS := -DMEMCPY=net_fill
+$(K)/lwip/core/ipv4/ip4.o: LWIP_FLAGS := -Dip4_frag=net_send_long
+$(B)/tests/kernel/test_net%: $(NET_OBJ)
 
 $(K)/libkernel.a: $(KERNEL_SRC:%.c=$(K)/%.o)
 	$(call say,AR,$@)

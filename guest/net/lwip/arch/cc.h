@@ -12,7 +12,9 @@
 #define LWIP_NO_CTYPE_H 1
 #define LWIP_NO_LIMITS_H 1
 #define LWIP_NO_UNISTD_H 1
+#ifndef INT_MAX
 #define INT_MAX INT32_MAX
+#endif
 #define SSIZE_MAX INT64_MAX
 typedef int64_t ssize_t;
 #define X8_F "x"

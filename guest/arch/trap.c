@@ -12,6 +12,7 @@
 #include "guest/arch/lapic.h"
 #include "guest/arch/syscall_entry.h"
 #include "guest/arch/xstate.h"
+#include "guest/hyper/async_pf.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/mm/paging.h"
@@ -150,6 +151,8 @@ static void deliver_exception(struct trap_frame *frame)
 		xstate_end(frame);
 		if (syscall_entry_is(frame))
 			syscall_entry(frame);
+		else if (frame->vector == EXCEPTION_PF && async_pf_was(cpu_this()))
+			return;
 		else
 			process_exception(frame);
 		return;

@@ -117,8 +117,8 @@ static void flush(uint64_t mask, uint64_t start_gva, uint64_t end_gva)
 	for (uint64_t left = mask; left; left &= left - 1)
 		ask(cpu_at(__builtin_ctzll(left)));
 	interrupt(mask);
-	while (__atomic_load_n(&request.to_do, __ATOMIC_ACQUIRE))
-		cpu_relax(); /* nobody else can ask us meanwhile */
+	spin_wait(&request.to_do); /* nobody else can ask us meanwhile */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	__atomic_store_n(&request.busy, 0, __ATOMIC_RELEASE);
 }
 

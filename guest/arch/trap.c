@@ -113,14 +113,21 @@ void trap_explain(const struct trap_frame *frame, char *text, unsigned size)
 		print_to(text, size, "a fault while delivering a fault: see rsp");
 }
 
+/* Only level-triggered interrupts, which are the IOAPIC's, must not end before the device was asked. Others end
+ * first: KVM takes the offer of an end without an exit back at the next exit, which handlers make. */
 static void deliver_interrupt(unsigned vector)
 {
+	const bool ends_first = vector >= VECTOR_MSI;
+
 	__atomic_fetch_add(&interrupt_count[vector], 1, __ATOMIC_RELAXED);
 	if (vector == VECTOR_SPURIOUS)
 		return; /* gets no EOI, Intel SDM vol. 3 §10.9 */
+	if (ends_first)
+		lapic_end_of_interrupt();
 	if (handler[vector])
 		handler[vector](vector);
-	lapic_end_of_interrupt();
+	if (!ends_first)
+		lapic_end_of_interrupt();
 }
 
 /* On the boot stack there is no task. */

@@ -22,6 +22,7 @@
 #include "guest/hyper/device.h"
 #include "guest/hyper/features.h"
 #include "guest/hyper/hypercall.h"
+#include "guest/hyper/paravirt.h"
 #include "guest/hyper/strace.h"
 #include "guest/hyper/vdso.h"
 #include "guest/lib/panic.h"
@@ -154,6 +155,7 @@ static void kernel_main(void)
 	timer_start_cpu();
 	cpu->online = true;
 	hypercall_init();
+	paravirt_start(cpu);
 	console_use_hypercalls();
 	sched_start_cpu();
 	if (!kthread_start("boot", boot, NULL))

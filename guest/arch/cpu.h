@@ -10,6 +10,7 @@
 
 #include "guest/arch/segments.h"
 #include "guest/arch/stack.h"
+#include "guest/hyper/async_pf.h"
 #include "guest/hyper/pvclock.h"
 #include "guest/hyper/steal.h"
 #include "guest/mm/layout.h"
@@ -37,6 +38,8 @@ struct cpu {
 	struct pvclock
 		pvclock; /* written by the hypervisor; the first CPU's is in the vDSO's page */
 	struct steal_time steal;
+	struct async_pf async_pf;
+	uint32_t eoi_done; /* bit 0: the hypervisor needs to hear of no end of this interrupt */
 	const struct pvclock *clock; /* of these the one that is in use */
 	uint64_t gpa;		     /* of this structure */
 	uint32_t index;

@@ -8,6 +8,8 @@
 #include "guest/arch/cpu.h"
 #include "guest/arch/insn.h"
 #include "guest/board/machine.h"
+#include "guest/hyper/features.h"
+#include "guest/hyper/paravirt.h"
 #include "guest/mm/paging.h"
 
 #define MSR_APIC_BASE 0x1b
@@ -97,7 +99,10 @@ bool lapic_is_x2apic(void)
 
 void lapic_end_of_interrupt(void)
 {
-	write(LAPIC_EOI, 0);
+	if (paravirt_eoi(cpu_this()))
+		pv_counted(PV_EOI);
+	else
+		write(LAPIC_EOI, 0);
 }
 
 void lapic_timer_periodic(unsigned vector, uint32_t count)

@@ -27,11 +27,12 @@
 #define VECTOR_STUB_BYTES 16
 
 #define VECTOR_DOUBLE_FAULT 8
-#define VECTOR_GSI 0x30	 /* 24 IOAPIC inputs */
-#define VECTOR_MSI 0x50	 /* message-signalled interrupts, up to VECTOR_TICK */
-#define VECTOR_TICK 0xf0 /* LAPIC timer */
-#define VECTOR_WAKE 0xf1 /* inter-processor: just wake up */
-#define VECTOR_TLB 0xf2	 /* inter-processor: forget translations, tlb.c */
+#define VECTOR_GSI 0x30	      /* 24 IOAPIC inputs */
+#define VECTOR_MSI 0x50	      /* message-signalled interrupts, up to VECTOR_TICK */
+#define VECTOR_TICK 0xf0      /* LAPIC timer */
+#define VECTOR_WAKE 0xf1      /* inter-processor: just wake up */
+#define VECTOR_TLB 0xf2	      /* inter-processor: forget translations, tlb.c */
+#define VECTOR_PAGE_CAME 0xf3 /* from the host: hyper/async_pf.c */
 #define VECTOR_SPURIOUS 0xff
 #define VECTOR_SYSCALL 0x100 /* not in the IDT: what the system call stub puts in its frame */
 

@@ -10,6 +10,7 @@
 #include "guest/arch/insn.h"
 #include "guest/arch/lapic.h"
 #include "guest/board/machine.h"
+#include "guest/hyper/paravirt.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
 #include "guest/mm/paging.h"
@@ -63,6 +64,7 @@ void smp_cpu_main(struct cpu *cpu)
 	cpu_load(cpu);
 	lapic_start();
 	clock_start_cpu(cpu);
+	paravirt_start(cpu);
 	timer_start_cpu();
 	sched_start_cpu();
 	cpu->online = true;

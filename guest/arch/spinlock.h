@@ -9,7 +9,8 @@
 
 #include "guest/arch/insn.h"
 
-/* tlb.c: a CPU that waits with interrupts off must still answer the others. */
+/* tlb.c: until *held is 0 for a moment. A CPU that waits with interrupts off must still answer the others. */
+void spin_wait(const uint32_t *held);
 void tlb_serve(void);
 
 struct spinlock {
@@ -20,8 +21,7 @@ struct spinlock {
 static inline void spin_take(struct spinlock *lock)
 {
 	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) /* pairs with spin_release */
-		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
-			tlb_serve();
+		spin_wait(&lock->held);
 }
 
 static inline void spin_release(struct spinlock *lock)

@@ -15,6 +15,7 @@
 #include "guest/arch/smp.h"
 #include "guest/arch/spinlock.h"
 #include "guest/arch/trap.h"
+#include "guest/hyper/paravirt.h"
 #include "guest/mm/paging.h"
 #include "guest/mm/space.h"
 
@@ -52,6 +53,18 @@ void tlb_serve(void)
 			   __ATOMIC_RELEASE); /* pairs with the wait in flush() */
 }
 
+/* A CPU that has looked so often looks on for a CPU that the host doesn't run now, most likely. */
+#define LOOKS_MAX 2000
+
+void spin_wait(const uint32_t *held)
+{
+	for (unsigned looks = 0; __atomic_load_n(held, __ATOMIC_RELAXED); looks++) {
+		tlb_serve();
+		if (looks % LOOKS_MAX == LOOKS_MAX - 1)
+			paravirt_lock_yield();
+	}
+}
+
 static void on_request(unsigned vector)
 {
 	(void)vector;
@@ -67,7 +80,25 @@ static void ask(struct cpu *cpu)
 {
 	__atomic_fetch_add(&request.to_do, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&cpu->tlb_asked, true, __ATOMIC_RELEASE); /* pairs with tlb_serve() */
-	lapic_send(cpu->apic_id, VECTOR_TLB);
+}
+
+/* Those of mask that don't run now do it later, by themselves: all others. */
+static uint64_t without_sleepers(uint64_t mask)
+{
+	uint64_t running = mask;
+
+	for (; mask; mask &= mask - 1)
+		if (paravirt_flush_later(cpu_at(__builtin_ctzll(mask))))
+			running &= ~(mask & -mask);
+	return running;
+}
+
+static void interrupt(uint64_t mask)
+{
+	if (mask & (mask - 1) && paravirt_send(mask, VECTOR_TLB))
+		return;
+	for (; mask; mask &= mask - 1)
+		lapic_send(cpu_at(__builtin_ctzll(mask))->apic_id, VECTOR_TLB);
 }
 
 /* On this CPU and those of mask. Interrupts off. */
@@ -76,17 +107,18 @@ static void flush(uint64_t mask, uint64_t start_gva, uint64_t end_gva)
 	const unsigned self = cpu_this()->index;
 
 	flush_here(start_gva, end_gva);
-	mask &= ~(1ull << self);
+	mask = without_sleepers(mask & ~(1ull << self));
 	if (!mask)
 		return;
 	while (__atomic_exchange_n(&request.busy, 1, __ATOMIC_ACQUIRE))
 		tlb_serve();
 	request.start_gva = start_gva;
 	request.end_gva = end_gva;
-	for (; mask; mask &= mask - 1)
-		ask(cpu_at(__builtin_ctzll(mask)));
-	while (__atomic_load_n(&request.to_do, __ATOMIC_ACQUIRE))
-		cpu_relax(); /* nobody else can ask us meanwhile */
+	for (uint64_t left = mask; left; left &= left - 1)
+		ask(cpu_at(__builtin_ctzll(left)));
+	interrupt(mask);
+	spin_wait(&request.to_do); /* nobody else can ask us meanwhile */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	__atomic_store_n(&request.busy, 0, __ATOMIC_RELEASE);
 }
 

@@ -12,6 +12,7 @@
 #include "guest/arch/lapic.h"
 #include "guest/arch/syscall_entry.h"
 #include "guest/arch/xstate.h"
+#include "guest/hyper/async_pf.h"
 #include "guest/lib/panic.h"
 #include "guest/lib/print.h"
 #include "guest/mm/paging.h"
@@ -112,14 +113,21 @@ void trap_explain(const struct trap_frame *frame, char *text, unsigned size)
 		print_to(text, size, "a fault while delivering a fault: see rsp");
 }
 
+/* Only level-triggered interrupts, which are the IOAPIC's, must not end before the device was asked. Others end
+ * first: KVM takes the offer of an end without an exit back at the next exit, which handlers make. */
 static void deliver_interrupt(unsigned vector)
 {
+	const bool ends_first = vector >= VECTOR_MSI;
+
 	__atomic_fetch_add(&interrupt_count[vector], 1, __ATOMIC_RELAXED);
 	if (vector == VECTOR_SPURIOUS)
 		return; /* gets no EOI, Intel SDM vol. 3 §10.9 */
+	if (ends_first)
+		lapic_end_of_interrupt();
 	if (handler[vector])
 		handler[vector](vector);
-	lapic_end_of_interrupt();
+	if (!ends_first)
+		lapic_end_of_interrupt();
 }
 
 /* On the boot stack there is no task. */
@@ -150,6 +158,8 @@ static void deliver_exception(struct trap_frame *frame)
 		xstate_end(frame);
 		if (syscall_entry_is(frame))
 			syscall_entry(frame);
+		else if (frame->vector == EXCEPTION_PF && async_pf_was(cpu_this()))
+			return;
 		else
 			process_exception(frame);
 		return;

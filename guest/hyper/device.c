@@ -23,7 +23,6 @@
 #define MISC_MAJOR 10
 #define HYPER_MINOR 200
 #define UART_SCRATCH 7
-#define KVM_HC_VAPIC_POLL_IRQ 1 /* does nothing: a round trip and no more */
 #define PIECE 64
 
 _Static_assert(sizeof(struct hyper_loop) == 0x38, "HYPER_LOOP has this size in it");
@@ -60,7 +59,7 @@ static void call_kvm(const struct arena *arena, unsigned count)
 {
 	(void)arena;
 	while (count--)
-		hypercall_kvm(KVM_HC_VAPIC_POLL_IRQ);
+		hypercall_kvm(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
 }
 
 static void ring(const struct arena *arena, unsigned count)

@@ -84,7 +84,7 @@ void hypercall_doorbell(uint32_t number)
 		     : "rax", "rdx", "memory", "cc");
 }
 
-int64_t hypercall_kvm(uint64_t number)
+int64_t hypercall_kvm(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	int64_t result = (int64_t)number;
 
@@ -92,8 +92,8 @@ int64_t hypercall_kvm(uint64_t number)
 		return NO_SYSTEM_CALL;
 	asm volatile("call *%[entry]"
 		     : "+a"(result)
-		     : [entry] "r"(WINDOW_HYPERCALL + HYPERCALL_ENTRY_KVM), "b"(0ull), "c"(0ull),
-		       "d"(0ull), "S"(0ull)
+		     : [entry] "r"(WINDOW_HYPERCALL + HYPERCALL_ENTRY_KVM), "b"(a), "c"(b), "d"(c),
+		       "S"(d)
 		     : "memory", "cc");
 	return result;
 }

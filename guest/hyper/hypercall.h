@@ -29,7 +29,9 @@ void hypercall_batch(struct hypercall_call *call, unsigned count);
 /* Rings doorbell number; nothing without a page. */
 void hypercall_doorbell(uint32_t number);
 
-/* A call served by KVM itself; only with HYPERCALL_FEATURE_KVM_ENTRY. */
-int64_t hypercall_kvm(uint64_t number);
+/* A call served by KVM itself, with the arguments that it takes; only with HYPERCALL_FEATURE_KVM_ENTRY. */
+int64_t hypercall_kvm(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+#define KVM_HC_VAPIC_POLL_IRQ 1 /* does nothing: a round trip and no more */
+#define KVM_HC_SEND_IPI 10
 
 #endif

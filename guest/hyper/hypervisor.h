@@ -8,7 +8,12 @@
 #include <stdint.h>
 
 #define KVM_FEATURE_CLOCKSOURCE2 (1u << 3)
+#define KVM_FEATURE_ASYNC_PF (1u << 4)
 #define KVM_FEATURE_STEAL_TIME (1u << 5)
+#define KVM_FEATURE_PV_EOI (1u << 6)
+#define KVM_FEATURE_PV_TLB_FLUSH (1u << 9)
+#define KVM_FEATURE_PV_SEND_IPI (1u << 11)
+#define KVM_FEATURE_ASYNC_PF_INT (1u << 14)
 
 /* "KVM", "TCG", …, for people. */
 const char *hypervisor_name(void);

@@ -17,6 +17,11 @@ struct steal_time { /* KVM writes it */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct steal_time) == 64, "steal_time");
 
+/* In preempted, when the hypervisor keeps it current (KVM_FEATURE_PV_TLB_FLUSH): the CPU isn't running; and
+ * forget all translations before it runs again, which is the guest's wish. */
+#define STEAL_PREEMPTED 1
+#define STEAL_FLUSH_TLB 2
+
 struct cpu;
 
 /* Asks for it on the running CPU, if the hypervisor has it. */

@@ -19,8 +19,7 @@
 
 #define MSR_FS_BASE 0xc0000100
 #define SOON_NS 1000000
-#define PORT_POST 0x80		/* where PCs show their progress; harmless */
-#define KVM_HC_VAPIC_POLL_IRQ 1 /* does nothing: a round trip and no more */
+#define PORT_POST 0x80 /* where PCs show their progress; harmless */
 
 static void nothing(void)
 {
@@ -38,7 +37,7 @@ static void ring(void)
 
 static void call_kvm(void)
 {
-	hypercall_kvm(KVM_HC_VAPIC_POLL_IRQ);
+	hypercall_kvm(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
 }
 
 static void write_port(void)

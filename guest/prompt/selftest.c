@@ -13,7 +13,6 @@
 #include "guest/arch/smp.h"
 #include "guest/arch/trap.h"
 #include "guest/board/machine.h"
-#include "guest/hyper/hypercall.h"
 #include "guest/hyper/pvclock.h"
 #include "guest/lib/print.h"
 #include "guest/lib/string.h"
@@ -24,6 +23,7 @@
 #include "guest/proc/signal.h"
 #include "guest/proc/spawn.h"
 #include "guest/prompt/selftest_devices.h"
+#include "guest/prompt/selftest_hyper.h"
 #include "guest/prompt/selftest_sched.h"
 #include "guest/sched/schedule.h"
 #include "guest/time/clock.h"
@@ -155,36 +155,7 @@ static void test_user(void)
 
 static void test_hyper(void)
 {
-	static const char text[] = "         this line went through the hypercall page\r\n";
-	static char copy[sizeof(text)];
-	int64_t before;
-
-	if (!hypercall_available()) {
-		print("  skip   no hypercall page: this is not Vitrine\n");
-		return;
-	}
-	memcpy(copy, text, sizeof(text));
-	check(hypercall(HYPERCALL_FEATURES, 0, 0) == hypercall_features(),
-	      "FEATURES agrees with the page's header");
-	check(hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(copy), sizeof(text) - 1) ==
-		      sizeof(text) - 1,
-	      "CONSOLE_WRITE writes all");
-	check(hypercall(HYPERCALL_CONSOLE_WRITE, image_gpa(copy), HYPERCALL_CONSOLE_MAX + 1) < 0,
-	      "CONSOLE_WRITE refuses more than its limit");
-	check(hypercall(HYPERCALL_CONSOLE_WRITE, 0xfffffffffffff000ull, 16) < 0,
-	      "CONSOLE_WRITE refuses what isn't RAM");
-	check(hypercall(HYPERCALL_YIELD, 0, 0) == 0, "YIELD returns");
-	check(hypercall((enum hypercall_number)0x7fffffff, 0, 0) < 0, "an unknown call is refused");
-	if (!(hypercall_features() & HYPERCALL_FEATURE_DOORBELL))
-		return;
-	before = hypercall(HYPERCALL_DOORBELL_COUNT, 1, 0);
-	hypercall_doorbell(1);
-	for (unsigned i = 0; i < 100 && hypercall(HYPERCALL_DOORBELL_COUNT, 1, 0) == before; i++)
-		sleep_ns(10 * MS);
-	check(before >= 0 && hypercall(HYPERCALL_DOORBELL_COUNT, 1, 0) == before + 1,
-	      "a doorbell is heard");
-	check(hypercall(HYPERCALL_DOORBELL_COUNT, HYPERCALL_DOORBELL_MAX, 0) < 0,
-	      "a doorbell that isn't there has no count");
+	selftest_hyper(check);
 }
 
 static void write_to(void *at)

@@ -17,6 +17,7 @@
 
 #define LAST_LINES 12
 #define SHOWN_MAX 160
+#define LOAD_MAX 8
 #define STATUS_UNKNOWN (-1)
 #define ROW_MARK "lab: "
 #define EXIT_MARK "lab-exit "
@@ -32,6 +33,7 @@ struct hearing {
 	FILE *json;	  /* vitrine's counters, behind that */
 	bool is_terminal; /* a line of progress is on it now and then */
 	char bad_row[SHOWN_MAX];
+	unsigned limit_s;
 };
 
 static void clear_progress(const struct hearing *h)
@@ -110,6 +112,19 @@ static void show_last_lines(const struct hearing *h)
 	}
 }
 
+/* Time limits are meant for an idle host. What else wants its processors makes them longer. */
+static unsigned time_limit(const struct hearing *h)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	double load = 0;
+
+	if (getloadavg(&load, 1) != 1 || cpus < 1)
+		load = 0;
+	load = 1 + load / (double)(cpus < 1 ? 1 : cpus);
+	return (unsigned)(h->run->timeout_s * h->session->slow *
+			  (load < LOAD_MAX ? load : LOAD_MAX));
+}
+
 /* Why it is no success, or NULL. */
 static const char *problem(const struct hearing *h, const struct spawn_result *result, char *text,
 			   size_t size)
@@ -121,8 +136,7 @@ static const char *problem(const struct hearing *h, const struct spawn_result *r
 	case SPAWN_FAILED: return "can't be started";
 	case SPAWN_FLOOD: return "wrote more than a lab may";
 	case SPAWN_TIMEOUT:
-		snprintf(text, size, "still running after %u s",
-			 h->run->timeout_s * h->session->slow);
+		snprintf(text, size, "still running after %u s", h->limit_s);
 		return text;
 	default: break;
 	}
@@ -159,9 +173,11 @@ static int report(const struct hearing *h, const struct spawn_result *result, co
 
 static struct spawn_result execute(struct hearing *h, const char *command)
 {
+	h->limit_s = time_limit(h);
+
 	const struct spawn spawn = {.command = command,
 				    .folder = h->session->places->scratch,
-				    .timeout_s = h->run->timeout_s * h->session->slow,
+				    .timeout_s = h->limit_s,
 				    .line = hear_line,
 				    .tick = tick,
 				    .ctx = h};

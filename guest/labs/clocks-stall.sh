@@ -4,6 +4,7 @@
 #   clocks-stall.sh SCRATCH VITRINE INITRD WORD…
 scratch=$1 vitrine=$2 initrd=$3
 shift 3
+: > "$scratch/console"
 "$vitrine" run --memory 128M --initrd "$initrd" --cmdline "quiet init=/labs/start -- clocks $*" \
 	> "$scratch/console" < /dev/null &
 vm=$!

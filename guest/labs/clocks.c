@@ -90,6 +90,14 @@ static bool step_real_time(uint64_t seconds)
 	return clock_settime(CLOCK_REALTIME, &now) == 0;
 }
 
+/* A reading that was stopped in the middle says nothing about how clocks stand to each other. */
+#define DISTURBED_MS 300
+
+static bool is_disturbed(const struct reading *r)
+{
+	return (double)lab_clock_ns(CLOCK_MONOTONIC) / 1e6 - r->ms[MONOTONIC] > DISTURBED_MS;
+}
+
 /* The longest time between two looks at the clock: then the machine stood still. */
 struct gap {
 	struct reading before, after;
@@ -112,7 +120,9 @@ static struct reading watch(const struct reading *start, double until_ms, double
 			now = read_all(true, &now);
 		}
 		last = now;
-		now = read_all(false, &last);
+		do
+			now = read_all(false, &last);
+		while (is_disturbed(&now));
 		if (now.ms[MONOTONIC] - last.ms[MONOTONIC] > gap->ms) {
 			gap->ms = now.ms[MONOTONIC] - last.ms[MONOTONIC];
 			gap->before = last;

@@ -206,11 +206,12 @@ static void measure(const char *way, uint64_t trips, uint64_t chunks)
 	const double us = (double)(middle - start) / 1000 / (double)trips;
 	const double mib = (double)(chunks * CHUNK_BYTES) / (1 << 20);
 	const double rate = mib / ((double)(lab_now_ns() - middle) / 1e9);
-	const double sleeps = (double)(after.ru_nvcsw - before.ru_nvcsw) / (double)trips;
+	const long switches = after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw;
 
 	printf("%-8s %9.1f us there and back, %8.1f MiB/s\n", way, us, rate);
-	lab_row("way", "way=%s us=%.2f sleeps=%.2f rate=%.1f copies=%d calls_per_mib=%.1f", way, us,
-		sleeps, rate, channel.there ? 0 : 2, (double)stream_calls / mib);
+	lab_row("way", "way=%s us=%.2f switches=%.2f rate=%.1f copies=%d calls_per_mib=%.1f", way,
+		us, (double)switches / (double)trips, rate, channel.there ? 0 : 2,
+		(double)stream_calls / mib);
 }
 
 int main(int argc, char **argv)

@@ -32,6 +32,12 @@ static void loop(void)
 		;
 }
 
+static void sleep_on(void)
+{
+	for (;;)
+		pause();
+}
+
 /* Asleep and awake in turn. */
 static void doze(void)
 {
@@ -74,7 +80,7 @@ static struct watched {
 } all[] = {
 	/* First, because a look at one takes longer than a read of the disk where the kernel is slow. */
 	{.name = "reader", .work = read_disk}, {.name = "loop", .work = loop},
-	{.name = "doze", .work = doze},	       {.name = "stopped", .work = loop},
+	{.name = "doze", .work = doze},	       {.name = "stopped", .work = sleep_on},
 	{.name = "ended", .work = end_soon},
 };
 enum { COUNT = sizeof(all) / sizeof(*all), STOPPED = 3 };
@@ -132,7 +138,7 @@ static void stop_and_continue(uint64_t ms)
 	sent = signal;
 }
 
-/* Of the processes from first on. Leaves them at least three quarters of the time. */
+/* Of the processes from first on. Leaves them at least half of the time. */
 static void watch(unsigned first)
 {
 	const uint64_t start = lab_now_ns();
@@ -144,7 +150,7 @@ static void watch(unsigned first)
 		for (unsigned i = first; i < COUNT; i++)
 			look(&all[i], start);
 		stop_and_continue(ms);
-		usleep((useconds_t)(length_ms * 1000 / 200 + (lab_now_ns() - before) / 1000 * 3));
+		usleep((useconds_t)(length_ms * 1000 / 200 + (lab_now_ns() - before) / 1000));
 		ms = (lab_now_ns() - start) / 1000000;
 	}
 	for (unsigned i = first; i < COUNT; i++)

@@ -60,6 +60,11 @@ static void test_others(void **state)
 	assert_true(options.packed_ring);
 	assert_int_equal(options.backend.mtu, 9000);
 	net_card_options_free(&options);
+	options = parse("tap,pcap=trace,lose=8");
+	assert_string_equal(options.backend.pcap, "trace");
+	assert_int_equal(options.backend.lose, 8);
+	assert_int_equal(options.backend.vhost, NET_VHOST_OFF);
+	net_card_options_free(&options);
 	options = parse("tap");
 	assert_null(options.backend.ifname);
 	assert_int_equal(options.backend.queue_pairs, 1);
@@ -89,9 +94,9 @@ static void test_refusals(void **state)
 		{"user=1", "must begin with user"},
 		{"switch", "must begin with user"},
 		{"none,model=e1000", "none stands alone"},
-		{"user,", "'' is not one of model= transport= ring= mac= mtu= id= hostfwd="},
+		{"user,", "'' is not one of model= transport= ring= mac= mtu= id= pcap= lose= hostfwd="},
 		{"user,ifname=tap0", "'ifname' is not one of"},
-		{"tap,hostfwd=tcp::1-:1", "id= ifname= queues= vhost="},
+		{"tap,hostfwd=tcp::1-:1", "id= pcap= lose= ifname= queues= vhost="},
 		{"user,model", "model needs a value: model="},
 		{"user,model=", "model needs a value: model="},
 		{"user,model=rtl8139", "model must be virtio, e1000 or ne2k"},
@@ -104,6 +109,10 @@ static void test_refusals(void **state)
 		{"tap,queues=-1", "queues must be"},
 		{"user,mtu=67", "mtu must be a number from 68 to 65520"},
 		{"user,mtu=65521", "mtu must be"},
+		{"user,lose=1", "lose must be a number from 2"},
+		{"user,lose=x", "lose must be"},
+		{"user,pcap=", "pcap needs a value: pcap="},
+		{"tap,vhost=on,pcap=f", "don't see what vhost=on passes by"},
 		{"user,mac=52:56:00:12:34", "mac must be six bytes"},
 		{"user,mac=52:56:00:12:34:5", "mac must be six bytes"},
 		{"user,mac=52:56:00:12:34:567", "mac must be six bytes"},

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 
 #include "backend/net_kinds.h"
+#include "backend/net_wire.h"
 #include "loop/loop.h"
 
 int net_open(const struct net_options *options, struct net **out, char *err, size_t err_size)
@@ -31,8 +32,11 @@ int net_open(const struct net_options *options, struct net **out, char *err, siz
 	memcpy(net->info.mac, options->mac, sizeof(net->info.mac));
 	net->info.queue_pairs = 1;
 	net->info.name = net->name;
-	error = open_kind[options->kind](net, options, err, err_size);
+	error = net_wire_open(options->pcap, options->lose, &net->wire, err, err_size);
+	if (!error)
+		error = open_kind[options->kind](net, options, err, err_size);
 	if (error) {
+		net_wire_close(net->wire);
 		free(net);
 		return error;
 	}
@@ -47,6 +51,7 @@ void net_close(struct net *net)
 	for (unsigned pair = 0; pair < NET_QUEUE_PAIRS_MAX; pair++)
 		net_listen(net, pair, NULL, NULL, NULL, NULL);
 	net->ops->close(net);
+	net_wire_close(net->wire);
 	free(net);
 }
 
@@ -70,20 +75,57 @@ int net_set_queue_pairs(struct net *net, unsigned pairs)
 	return net->ops->set_queue_pairs ? net->ops->set_queue_pairs(net, pairs) : 0;
 }
 
+static size_t frame_bytes(const struct net_frame *frame)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < frame->iov_count; i++)
+		bytes += frame->iov[i].iov_len;
+	return bytes;
+}
+
+/* One by one, since some are lost on the way. A frame there is no room for comes once more, and is noted then. */
+static int send_over_wire(struct net *net, unsigned pair, const struct net_frame *frame,
+			  unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const size_t len_bytes = frame_bytes(&frame[i]) - NET_HEADER_BYTES;
+		int sent = 1;
+
+		if (!net_wire_loses(net->wire, &frame[i]))
+			sent = net->ops->send(net, pair, &frame[i], 1);
+		if (sent != 1)
+			return i ? (int)i : sent;
+		net_wire_note(net->wire, &frame[i], len_bytes);
+	}
+	return (int)count;
+}
+
+static int send_frames(struct net *net, unsigned pair, const struct net_frame *frame,
+		       unsigned count)
+{
+	return net->wire ? send_over_wire(net, pair, frame, count)
+			 : net->ops->send(net, pair, frame, count);
+}
+
 int net_send_batch(struct net *net, unsigned pair, const struct net_frame *frame, unsigned count)
 {
 	struct net_port *port = &net->port[pair];
-	int sent = net->ops->send(net, pair, frame, count);
+	int sent = send_frames(net, pair, frame, count);
 
 	/* The event may have come between the kind's looking and the mark here: look once more. */
 	if (sent == -EAGAIN && !atomic_exchange(&port->no_room, true))
-		sent = net->ops->send(net, pair, frame, count);
+		sent = send_frames(net, pair, frame, count);
 	return sent;
 }
 
 int net_receive_batch(struct net *net, unsigned pair, struct net_frame *frame, unsigned count)
 {
-	return net->ops->receive(net, pair, frame, count);
+	const int received = net->ops->receive(net, pair, frame, count);
+
+	for (int i = 0; net->wire && i < received; i++)
+		net_wire_note(net->wire, &frame[i], frame[i].len_bytes - NET_HEADER_BYTES);
+	return received;
 }
 
 static void tell_room(struct net_port *port)

@@ -36,6 +36,8 @@ struct net_options {
 	unsigned queue_pairs; /* tap; 1 elsewhere */
 	unsigned mtu;	      /* 0: the back end's own */
 	uint8_t mac[6];
+	const char *pcap;   /* a file for all frames, or NULL */
+	unsigned lose;	    /* every so many-th IP packet from the guest; 0: none */
 	const char *helper; /* user: path of vitrine-slirp */
 	const struct net
 		*with; /* user: an open one whose helper process this one shares, or NULL */

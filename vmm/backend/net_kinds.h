@@ -44,7 +44,8 @@ struct net {
 	atomic_bool link_down;
 	void (*link_changed)(void *ctx);
 	void *link_ctx;
-	void *state; /* the kind's own */
+	struct net_wire *wire; /* NULL: nobody looks */
+	void *state;	       /* the kind's own */
 };
 
 /* The kinds. net is zeroed but for ops == NULL, port[].fd == -1, info.mac; they fill ops, info, name, fds.

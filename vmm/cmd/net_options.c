@@ -144,6 +144,20 @@ static int parse_hostfwd(const struct parse *parse, const char *value)
 	return 0;
 }
 
+static int parse_pcap(const struct parse *parse, const char *value)
+{
+	parse->options->backend.pcap = value;
+	return 0;
+}
+
+static int parse_lose(const struct parse *parse, const char *value)
+{
+	if (parse_number(value, 2, 1000000, &parse->options->backend.lose))
+		return complain(parse,
+				"lose must be a number from 2 to 1000000: of so many packets one");
+	return 0;
+}
+
 static int parse_ifname(const struct parse *parse, const char *value)
 {
 	parse->options->backend.ifname = value;
@@ -171,6 +185,7 @@ static const struct {
 	{"model", ANY, false, parse_model},	 {"transport", ANY, true, parse_transport},
 	{"ring", ANY, true, parse_ring},	 {"mac", ANY, false, parse_mac},
 	{"mtu", ANY, false, parse_mtu},		 {"id", ANY, false, parse_id},
+	{"pcap", ANY, false, parse_pcap},	 {"lose", ANY, false, parse_lose},
 	{"hostfwd", USER, false, parse_hostfwd}, {"ifname", TAP, false, parse_ifname},
 	{"queues", TAP, true, parse_queues},	 {"vhost", TAP, true, parse_vhost},
 };
@@ -241,6 +256,11 @@ static int parse_words(const struct parse *parse)
 		return complain(parse, "none stands alone");
 	while (!error && keyvals_next(&rest, &key, &value))
 		error = take(parse, key, value, &virtio_key);
+	if (!error && (options->backend.pcap || options->backend.lose)) {
+		if (options->backend.vhost == NET_VHOST_ON)
+			return complain(parse, "pcap= and lose= don't see what vhost=on passes by");
+		options->backend.vhost = NET_VHOST_OFF;
+	}
 	if (!error && virtio_key && options->model != NET_MODEL_VIRTIO) {
 		snprintf(text, sizeof(text), "%s= is for model=virtio only", virtio_key);
 		return complain(parse, text);

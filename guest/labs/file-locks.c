@@ -136,8 +136,11 @@ static void add_in_file(int fd, bool locked)
 static void adding(const char *name, bool first_locks, bool all_lock)
 {
 	uint64_t number = 0;
-	int fd = open_file();
+	int fd = open_file(), gate[2];
+	char byte;
 
+	if (pipe(gate))
+		lab_die("pipe");
 	if (ftruncate(fd, 0) || pwrite(fd, &number, sizeof(number), 0) != sizeof(number))
 		lab_die(PATH);
 	for (unsigned i = 0; i < ADDERS; i++) {
@@ -146,12 +149,16 @@ static void adding(const char *name, bool first_locks, bool all_lock)
 		if (child < 0)
 			lab_die("fork");
 		if (!child) {
+			close(gate[1]);
 			fd = open_file();
+			(void)!read(gate[0], &byte, 1); /* until all are there */
 			for (uint64_t j = 0; j < additions; j++)
 				add_in_file(fd, all_lock || (first_locks && i == 0));
 			_exit(0);
 		}
 	}
+	close(gate[0]);
+	close(gate[1]);
 	while (wait(NULL) > 0)
 		;
 	if (pread(fd, &number, sizeof(number), 0) != sizeof(number))

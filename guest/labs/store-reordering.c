@@ -93,6 +93,7 @@ int main(int argc, char **argv)
 	uint8_t *saw[2];
 
 	rounds = lab_option(argc, argv, 'n', 1000000);
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	if (lab_cpus() < 2) {
 		printf("one CPU sees its own stores in order: nothing to see\n");
 		return 0;

@@ -110,6 +110,7 @@ static void run(bool fence)
 int main(int argc, char **argv)
 {
 	requests = (uint32_t)lab_option(argc, argv, 'n', 1000000);
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	if (lab_cpus() < 2) {
 		printf("needs two CPUs: one sees its own stores in order\n");
 		return 0;

@@ -11,7 +11,8 @@
 
 #include "lab-cpu.h"
 
-#define SPIN_MAX 64 /* turns that a side may be late, so that all orders come up */
+#define DRIVER_LATE 64	/* turns that a side may be late, so that all orders come up; a device works on */
+#define DEVICE_LATE 512 /* what it has got, while the driver already makes the next one available */
 
 static struct {
 	volatile uint32_t value;
@@ -36,6 +37,12 @@ static void barrier(void)
 		__asm__ volatile("" ::: "memory"); /* the compiler keeps the order; the processor needn't */
 }
 
+static void be_late(uint32_t *random, uint32_t turns)
+{
+	*random = *random * 1664525 + 1013904223;
+	lab_spin((*random >> 16) % turns);
+}
+
 static void *driver(void *argument)
 {
 	uint32_t random = 1;
@@ -45,8 +52,7 @@ static void *driver(void *argument)
 	for (uint32_t n = 1; n <= requests; n++) {
 		while (used_idx.value != n - 1)
 			;
-		random = random * 1664525 + 1013904223;
-		lab_spin((random >> 16) % SPIN_MAX);
+		be_late(&random, DRIVER_LATE);
 		avail_idx.value = n;
 		barrier();
 		if (avail_event.value == n - 1) {
@@ -71,11 +77,12 @@ static void sleep_until_kicked(uint32_t done)
 
 static void device(void)
 {
-	uint32_t done = 0;
+	uint32_t done = 0, random = 2;
 
 	while (done < requests) {
 		while (avail_idx.value != done)
 			used_idx.value = ++done;
+		be_late(&random, DEVICE_LATE);
 		if (done == requests)
 			break;
 		avail_event.value = done;

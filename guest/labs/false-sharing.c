@@ -10,7 +10,7 @@
 #include "lab-cpu.h"
 
 #define DISTANCE_MAX 256
-#define ROUNDS 3
+#define ROUNDS 5
 
 static uint8_t memory[2 * DISTANCE_MAX] __attribute__((aligned(4096)));
 static uint64_t end_tsc, window;
@@ -61,10 +61,11 @@ static uint64_t run(unsigned distance, unsigned threads)
 int main(int argc, char **argv)
 {
 	static const unsigned distance[] = {0, 8, 16, 32, 64, 128, 256};
-	const uint64_t ms = lab_option(argc, argv, 't', 200);
+	const uint64_t ms = lab_option(argc, argv, 't', 120);
 	const unsigned count = sizeof(distance) / sizeof(*distance);
 	uint64_t alone = 0, best[count];
 
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	if (lab_cpus() < 2) {
 		printf("one CPU: nothing is shared\n");
 		return 0;
@@ -87,8 +88,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < count; i++) {
 		const double per_us = (double)best[i] / (double)ms / 1000;
 
-		printf("%3u bytes apart:  %7.1f additions per us, %5.2f times one thread\n", distance[i], per_us,
-		       (double)best[i] / (double)alone);
+		printf("%3u bytes apart:  %7.1f additions per us, %5.2f times one thread\n",
+		       distance[i], per_us, (double)best[i] / (double)alone);
 		lab_row("apart", "bytes=%u per_us=%.2f times=%.3f", distance[i], per_us,
 			(double)best[i] / (double)alone);
 	}

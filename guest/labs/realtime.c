@@ -20,8 +20,8 @@ static const struct plan {
 	int policy, priority;
 	double from, until; /* parts of the whole time in which it wants the CPU */
 } plan[] = {
-	{"fair-A", SCHED_OTHER, 0, 0.0, 1.0}, {"fair-B", SCHED_OTHER, 0, 0.0, 1.0},
-	{"RR-10-A", SCHED_RR, 10, 0.1, 0.5},  {"RR-10-B", SCHED_RR, 10, 0.1, 0.5},
+	{"fair-A", SCHED_OTHER, 0, 0.0, 1.0},  {"fair-B", SCHED_OTHER, 0, 0.0, 1.0},
+	{"RR-10-A", SCHED_RR, 10, 0.1, 0.5},   {"RR-10-B", SCHED_RR, 10, 0.1, 0.5},
 	{"FIFO-20", SCHED_FIFO, 20, 0.6, 0.8}, {"FIFO-30", SCHED_FIFO, 30, 0.65, 0.7},
 };
 #define LOOPS (sizeof(plan) / sizeof(*plan))
@@ -31,10 +31,10 @@ static struct life {
 	struct span {
 		uint64_t from, to;
 	} span[SPANS_MAX];
-} *life;
+} * life;
 
 static double tsc_per_ms;
-static uint64_t whole;	      /* in TSC ticks */
+static uint64_t whole;		 /* in TSC ticks */
 static volatile uint64_t *begin; /* the TSC when all are there */
 
 static void set_class(const struct plan *mine)
@@ -49,7 +49,8 @@ static void set_class(const struct plan *mine)
 /* Runs until its time is over; whenever the clock has jumped, somebody else ran. */
 static void loop(const struct plan *mine, struct life *its)
 {
-	const uint64_t start = *begin; /* the parent, more urgent, has forked us all before we run */
+	const uint64_t start =
+		*begin; /* the parent, more urgent, has forked us all before we run */
 	const uint64_t end = start + (uint64_t)((double)whole * mine->until);
 	const uint64_t gap = (uint64_t)(GAP_MS * tsc_per_ms);
 	const uint64_t from = start + (uint64_t)((double)whole * mine->from), now = lab_tsc();
@@ -90,16 +91,19 @@ static void report(void)
 	const struct life *rr = &life[2], *fifo = &life[4], *urgent = &life[5];
 	const uint64_t rr_from = rr->span[0].from, rr_to = rr->span[rr->count - 1].to;
 	const uint64_t fifo_from = fifo->span[0].from, fifo_to = fifo->span[fifo->count - 1].to;
-	const uint64_t urgent_from = urgent->span[0].from, urgent_to = urgent->span[urgent->count - 1].to;
+	const uint64_t urgent_from = urgent->span[0].from,
+		       urgent_to = urgent->span[urgent->count - 1].to;
 
 	for (unsigned i = 0; i < LOOPS; i++) {
 		for (uint64_t j = 0; j < life[i].count; j++)
 			lab_row("ran", "loop=%s from=%.2f to=%.2f", plan[i].name,
 				(double)(life[i].span[j].from - start) / tsc_per_ms,
 				(double)(life[i].span[j].to - start) / tsc_per_ms);
-		lab_row("loop", "loop=%s spans=%lu ms=%.2f while_rr=%.2f while_fifo=%.2f while_urgent=%.2f",
+		lab_row("loop",
+			"loop=%s spans=%lu ms=%.2f while_rr=%.2f while_fifo=%.2f while_urgent=%.2f",
 			plan[i].name, life[i].count, ms_within(&life[i], start, UINT64_MAX),
-			ms_within(&life[i], rr_from, rr_to), ms_within(&life[i], fifo_from, fifo_to),
+			ms_within(&life[i], rr_from, rr_to),
+			ms_within(&life[i], fifo_from, fifo_to),
 			ms_within(&life[i], urgent_from, urgent_to));
 		printf("%-8s ran %7.1f ms: %6.1f while RR 10 wanted to, %6.1f while FIFO 20, %6.1f while FIFO 30\n",
 		       plan[i].name, ms_within(&life[i], start, UINT64_MAX),

@@ -107,7 +107,7 @@ static void measure(const char *name, const char *cpus, void (*way)(unsigned), u
 			   (double)rounds;
 
 	printf("%-9s %-9s %9.2f us and %5.2f switches per round trip\n", name, cpus, us, per);
-	lab_row("trip", "way=%s cpus=%s us=%.3f switches=%.3f", name, cpus, us, per);
+	lab_row("trip", "case=%s-%s us=%.3f switches=%.3f", name, cpus, us, per);
 }
 
 int main(int argc, char **argv)

@@ -30,7 +30,8 @@ static int open_file(void)
 /* 0 or the error; never waits. */
 static int record_lock(int fd, short type, off_t start, off_t length)
 {
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
 
 	return fcntl(fd, F_SETLK, &lock) ? errno : 0;
 }
@@ -94,24 +95,30 @@ static void ownership(void)
 	int fd = open_file(), other;
 
 	record_lock(fd, F_WRLCK, 0, 10);
-	result("same-bytes", "bytes 0-9 are locked by fcntl: may another process?", in_child(ask_record, fd));
+	result("same-bytes", "bytes 0-9 are locked by fcntl: may another process?",
+	       in_child(ask_record, fd));
 	result("other-bytes", "… and bytes 10-19?", in_child(ask_record_behind, fd));
 	result("flock-beside", "… and the whole file by flock?", in_child(ask_whole, fd));
 	close(open_file());
-	result("after-close", "… after this process has closed another descriptor of it?", in_child(ask_record, fd));
+	result("after-close", "… after this process has closed another descriptor of it?",
+	       in_child(ask_record, fd));
 	record_lock(fd, F_RDLCK, 0, 10);
-	result("readers", "locked for reading: may another process read, too?", in_child(ask_read, fd));
+	result("readers", "locked for reading: may another process read, too?",
+	       in_child(ask_read, fd));
 	result("writer", "… and write?", in_child(ask_record, fd));
 	close(fd);
 
 	fd = open_file();
 	whole_lock(fd, LOCK_EX);
 	result("flock", "locked by flock: may another process?", in_child(ask_whole, fd));
-	result("flock-inherited", "… a child with the inherited descriptor?", in_child(ask_inherited, fd));
+	result("flock-inherited", "… a child with the inherited descriptor?",
+	       in_child(ask_inherited, fd));
 	other = open_file();
-	result("flock-second-open", "… this process, with a second descriptor?", whole_lock(other, LOCK_EX) == 0);
+	result("flock-second-open", "… this process, with a second descriptor?",
+	       whole_lock(other, LOCK_EX) == 0);
 	close(other);
-	result("flock-after-close", "… another, after this one closed the second descriptor?", in_child(ask_whole, fd));
+	result("flock-after-close", "… another, after this one closed the second descriptor?",
+	       in_child(ask_whole, fd));
 	close(fd);
 	result("flock-released", "… after the last descriptor is closed?", in_child(ask_whole, -1));
 }
@@ -125,7 +132,7 @@ static void add_in_file(int fd, bool locked)
 		flock(fd, LOCK_EX);
 	if (pread(fd, &number, sizeof(number), 0) < 0)
 		lab_die("pread");
-	sched_yield(); /* somebody else's turn, so that the trouble comes up on one CPU, too */
+	usleep(50); /* somebody else's turn, so that the trouble comes up on one CPU, too */
 	number++;
 	if (pwrite(fd, &number, sizeof(number), 0) != sizeof(number))
 		lab_die("pwrite");
@@ -136,8 +143,11 @@ static void add_in_file(int fd, bool locked)
 static void adding(const char *name, bool first_locks, bool all_lock)
 {
 	uint64_t number = 0;
-	int fd = open_file();
+	int fd = open_file(), gate[2];
+	char byte;
 
+	if (pipe(gate))
+		lab_die("pipe");
 	if (ftruncate(fd, 0) || pwrite(fd, &number, sizeof(number), 0) != sizeof(number))
 		lab_die(PATH);
 	for (unsigned i = 0; i < ADDERS; i++) {
@@ -146,12 +156,16 @@ static void adding(const char *name, bool first_locks, bool all_lock)
 		if (child < 0)
 			lab_die("fork");
 		if (!child) {
+			close(gate[1]);
 			fd = open_file();
+			(void)!read(gate[0], &byte, 1); /* until all are there */
 			for (uint64_t j = 0; j < additions; j++)
 				add_in_file(fd, all_lock || (first_locks && i == 0));
 			_exit(0);
 		}
 	}
+	close(gate[0]);
+	close(gate[1]);
 	while (wait(NULL) > 0)
 		;
 	if (pread(fd, &number, sizeof(number), 0) != sizeof(number))

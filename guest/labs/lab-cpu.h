@@ -6,6 +6,7 @@
 #ifndef GUEST_LABS_LAB_CPU_H
 #define GUEST_LABS_LAB_CPU_H
 
+#include <cpuid.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -17,6 +18,16 @@
 static inline unsigned lab_cpus(void)
 {
 	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* Whether this is QEMU's emulated processor, which has no store buffer of its own. Only a machine that is
+ * emulated itself shows it; a guest in there sees its KVM. */
+static inline bool lab_cpu_is_emulated(void)
+{
+	uint32_t max, name[3];
+
+	__cpuid(0x40000000, max, name[0], name[1], name[2]);
+	return max >= 0x40000000 && memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
 }
 
 /* The caller (a thread or a process) runs on this CPU only; children inherit it. */

@@ -44,7 +44,8 @@ static void futex_lock(void)
 {
 	uint32_t state = 0;
 
-	if (__atomic_compare_exchange_n(&lock, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&lock, &state, 1, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
 		return;
 	while (__atomic_exchange_n(&lock, 2, __ATOMIC_ACQUIRE))
 		lab_futex_wait(&lock, 2);
@@ -106,7 +107,8 @@ static void report(const char *kind, unsigned threads, const struct one *sum, do
 	printf("%-6s %u threads: %7lu sections; waited %7.1f ms in all, %4lu times over 0.5 ms, at most "
 	       "%7.3f ms\n",
 	       kind, threads, sum->sections, waited, sum->long_waits, longest);
-	lab_row("lock", "kind=%s threads=%u sections=%lu waited_ms=%.1f long_waits=%lu longest_ms=%.3f",
+	lab_row("lock",
+		"kind=%s threads=%u sections=%lu waited_ms=%.1f long_waits=%lu longest_ms=%.3f",
 		kind, threads, sum->sections, waited, sum->long_waits, longest);
 }
 

@@ -11,7 +11,8 @@
 #include "lab-cpu.h"
 
 #define THREADS_MAX 8
-#define ROUNDS_MAX 200 /* until a wrong way has lost something; two threads may happen to run one after the other */
+#define ROUNDS_MAX \
+	200 /* until a wrong way has lost something; two threads may happen to run one after the other */
 
 static volatile uint64_t counter;
 static volatile uint32_t flag;
@@ -107,12 +108,9 @@ int main(int argc, char **argv)
 		void (*add)(void);
 		bool right;
 	} way[] = {
-		{"plain", plain, false},
-		{"test-then-set", test_then_set, false},
-		{"inc", one_instruction, false},
-		{"lock-inc", locked_instruction, true},
-		{"spin-lock", spin, true},
-		{"mutex", with_mutex, true},
+		{"plain", plain, false},	 {"test-then-set", test_then_set, false},
+		{"inc", one_instruction, false}, {"lock-inc", locked_instruction, true},
+		{"spin-lock", spin, true},	 {"mutex", with_mutex, true},
 	};
 	unsigned threads = (unsigned)lab_option(argc, argv, 'p', 2);
 
@@ -126,12 +124,14 @@ int main(int argc, char **argv)
 		const uint64_t expected = additions * threads;
 		uint64_t ns = run(way[i].add, threads);
 
-		for (unsigned round = 1; !way[i].right && counter == expected && round < rounds; round++)
+		for (unsigned round = 1; !way[i].right && counter == expected && round < rounds;
+		     round++)
 			ns = run(way[i].add, threads);
-		printf("%-14s %9lu of %lu lost, %6.1f ns per addition\n", way[i].name, expected - counter,
-		       expected, (double)ns / (double)expected);
-		lab_row("add", "way=%s right=%d lost=%lu percent=%.3f ns=%.2f", way[i].name, way[i].right,
-			expected - counter, 100.0 * (double)(expected - counter) / (double)expected,
+		printf("%-14s %9lu of %lu lost, %6.1f ns per addition\n", way[i].name,
+		       expected - counter, expected, (double)ns / (double)expected);
+		lab_row("add", "way=%s right=%d lost=%lu percent=%.3f ns=%.2f", way[i].name,
+			way[i].right, expected - counter,
+			100.0 * (double)(expected - counter) / (double)expected,
 			(double)ns / (double)expected);
 	}
 	return 0;

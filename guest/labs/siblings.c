@@ -87,16 +87,18 @@ int main(int argc, char **argv)
 	for (unsigned cpu = cpus; --cpu > 0;)
 		pair[siblings >> cpu & 1 ? 2 : 3].other = (int)cpu;
 	printf("%u CPUs; siblings of CPU 0: %s\n", cpus,
-	       !siblings	     ? "the kernel doesn't say"
+	       !siblings	   ? "the kernel doesn't say"
 	       : pair[2].other < 0 ? "none"
-				     : "see below");
-	lab_row("topology", "cpus=%u told=%d sibling=%d core=%d", cpus, siblings != 0, pair[2].other,
-		pair[3].other);
+				   : "see below");
+	lab_row("topology", "cpus=%u told=%d sibling=%d core=%d", cpus, siblings != 0,
+		pair[2].other, pair[3].other);
 	work = lab_shared(2 * sizeof(*work));
 	tsc_per_ms = lab_tsc_per_ms();
-	for (unsigned round = 0; ms && round < ROUNDS; round++) /* by turns: whatever else runs meets all alike */
+	for (unsigned round = 0; ms && round < ROUNDS;
+	     round++) /* by turns: whatever else runs meets all alike */
 		for (unsigned i = 0; i < 4; i++) {
-			const double did = !i || pair[i].other >= 0 ? together(0, pair[i].other, ms) : 0;
+			const double did = !i || pair[i].other >= 0 ? together(0, pair[i].other, ms)
+								    : 0;
 
 			pair[i].did = did > pair[i].did ? did : pair[i].did;
 		}

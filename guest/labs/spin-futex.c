@@ -39,7 +39,8 @@ static void futex_section(struct one *mine)
 {
 	uint32_t state = 0;
 
-	if (!__atomic_compare_exchange_n(&lock, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&lock, &state, 1, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
 		while (__atomic_exchange_n(&lock, 2, __ATOMIC_ACQUIRE)) {
 			mine->calls++;
 			lab_futex_wait(&lock, 2);
@@ -86,10 +87,12 @@ static void measure(enum kind kind, unsigned threads, uint64_t ms)
 		sections += one[i].sections;
 		calls += one[i].calls;
 	}
-	printf("%-5s %u threads, section of %6lu turns: %10.3f us per section, %.4f system calls\n", name[kind],
-	       threads, length, us / (double)sections, (double)calls / (double)sections);
-	lab_row("section", "kind=%s threads=%u turns=%lu us=%.4f calls=%.5f sections=%lu", name[kind],
-		threads, length, us / (double)sections, (double)calls / (double)sections, sections);
+	printf("%-5s %u threads, section of %6lu turns: %10.3f us per section, %.4f system calls\n",
+	       name[kind], threads, length, us / (double)sections,
+	       (double)calls / (double)sections);
+	lab_row("section", "kind=%s threads=%u turns=%lu us=%.4f calls=%.5f sections=%lu",
+		name[kind], threads, length, us / (double)sections,
+		(double)calls / (double)sections, sections);
 }
 
 int main(int argc, char **argv)

@@ -6,14 +6,15 @@
  * Then the same in a vring: a driver makes a request available and looks whether the device wants a kick; the
  * device finds nothing, asks for a kick, and looks again. If both miss each other, the request is forgotten.
  *
- *   store-reordering [-n ROUNDS]
+ *   store-reordering [-n ROUNDS] [-s SECONDS at most for each half]
  */
 #define _GNU_SOURCE
 #include <pthread.h>
 
 #include "lab-cpu.h"
 
-#define SPIN_MAX 64 /* turns that a side may be late, so that all orders come up */
+#define LOOK_ROUNDS 4096 /* between two looks at the clock */
+#define SPIN_MAX 64	 /* turns that a side may be late, so that all orders come up */
 
 struct line {
 	volatile uint32_t word;
@@ -21,7 +22,8 @@ struct line {
 
 static struct line a, b;
 static uint32_t arrived __attribute__((aligned(128)));
-static uint64_t rounds;
+static uint64_t rounds, limit_ns;
+static volatile uint64_t last; /* round; the first side decides */
 static bool with_fence;
 
 static void full_barrier(void)
@@ -45,7 +47,9 @@ static uint32_t store_then_load(struct line *mine, const struct line *other, uin
 	if (with_fence)
 		full_barrier();
 	else
-		__asm__ volatile("" ::: "memory"); /* the compiler keeps the order; does the processor? */
+		__asm__ volatile(
+			"" ::
+				: "memory"); /* the compiler keeps the order; does the processor? */
 	return other->word;
 }
 
@@ -62,7 +66,10 @@ static void *play(void *argument)
 	uint32_t random = 12345 + side->cpu;
 
 	lab_pin(side->cpu);
-	for (uint32_t round = 1; round <= rounds; round++) {
+	for (uint32_t round = 1; round <= last; round++) {
+		if (side->cpu == 0 && round % LOOK_ROUNDS == 0 && round < last &&
+		    lab_now_ns() > limit_ns)
+			last = round + 1; /* before they meet: the other side will know, too */
 		meet(&turn);
 		random = random * 1664525 + 1013904223;
 		lab_spin((random >> 16) % SPIN_MAX);
@@ -72,7 +79,7 @@ static void *play(void *argument)
 }
 
 /* How often the four outcomes came up: bit 0 the first side saw the other's store, bit 1 the second side. */
-static void run(bool fence, uint64_t outcome[4], uint8_t *saw[2])
+static void run(bool fence, uint64_t seconds, uint64_t outcome[4], uint8_t *saw[2])
 {
 	struct side side[2] = {{&a, &b, 0, saw[0]}, {&b, &a, 1, saw[1]}};
 	pthread_t second;
@@ -80,19 +87,23 @@ static void run(bool fence, uint64_t outcome[4], uint8_t *saw[2])
 	arrived = 0;
 	with_fence = fence;
 	a.word = b.word = 0;
+	last = rounds;
+	limit_ns = lab_now_ns() + seconds * LAB_NS_PER_S;
 	if (pthread_create(&second, NULL, play, &side[1]))
 		lab_die("pthread_create");
 	play(&side[0]);
 	pthread_join(second, NULL);
-	for (uint64_t i = 0; i < rounds; i++)
+	for (uint64_t i = 0; i < last; i++)
 		outcome[saw[0][i] | saw[1][i] << 1]++;
 }
 
 int main(int argc, char **argv)
 {
+	const uint64_t seconds = lab_option(argc, argv, 's', 8);
 	uint8_t *saw[2];
 
 	rounds = lab_option(argc, argv, 'n', 1000000);
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	if (lab_cpus() < 2) {
 		printf("one CPU sees its own stores in order: nothing to see\n");
 		return 0;
@@ -103,9 +114,9 @@ int main(int argc, char **argv)
 		uint64_t outcome[4] = {0};
 		const char *name = fence ? "fence" : "none";
 
-		run(fence, outcome, saw);
-		printf("%-5s: both saw the other's store %lu times, one did %lu times, NEITHER %lu times\n", name,
-		       outcome[3], outcome[1] + outcome[2], outcome[0]);
+		run(fence, seconds, outcome, saw);
+		printf("%-5s: both saw the other's store %lu times, one did %lu times, NEITHER %lu times\n",
+		       name, outcome[3], outcome[1] + outcome[2], outcome[0]);
 		lab_row("outcome", "barrier=%s both=%lu one=%lu neither=%lu", name, outcome[3],
 			outcome[1] + outcome[2], outcome[0]);
 	}

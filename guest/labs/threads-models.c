@@ -80,10 +80,11 @@ static void create(bool as_thread, unsigned many)
 	for (unsigned i = 0; i < many; i++)
 		as_thread ? pthread_join(thread[i], NULL) : (void)wait(NULL);
 	close(gate[0]);
-	printf("%-8s %4u made in %8.1f us each, %6.1f KiB of RAM each\n", as_thread ? "thread" : "process", many,
-	       (double)took / 1e3 / many, (double)taken / many);
-	lab_row("create", "model=%s many=%u us=%.3f kib=%.2f", as_thread ? "thread" : "process", many,
-		(double)took / 1e3 / many, (double)taken / many);
+	printf("%-8s %4u made in %8.1f us each, %6.1f KiB of RAM each\n",
+	       as_thread ? "thread" : "process", many, (double)took / 1e3 / many,
+	       (double)taken / many);
+	lab_row("create", "model=%s many=%u us=%.3f kib=%.2f", as_thread ? "thread" : "process",
+		many, (double)took / 1e3 / many, (double)taken / many);
 }
 
 static void *echo(void *argument)
@@ -131,7 +132,8 @@ static void switching(bool as_thread)
 
 	printf("%-8s there and back in %8.2f us, %.2f switches by the kernel\n",
 	       as_thread ? "thread" : "process", us, per);
-	lab_row("switch", "model=%s us=%.3f switches=%.3f", as_thread ? "thread" : "process", us, per);
+	lab_row("switch", "model=%s us=%.3f switches=%.3f", as_thread ? "thread" : "process", us,
+		per);
 }
 
 static volatile bool over;
@@ -168,7 +170,8 @@ static void blocking(bool as_thread)
 	as_thread ? pthread_join(thread, NULL) : (void)waitpid(child, NULL, 0);
 	printf("%-8s while one sleeps, the other goes on: %s\n", as_thread ? "thread" : "process",
 	       after > before ? "yes" : "no");
-	lab_row("blocks", "model=%s others_go_on=%d", as_thread ? "thread" : "process", after > before);
+	lab_row("blocks", "model=%s others_go_on=%d", as_thread ? "thread" : "process",
+		after > before);
 }
 
 int main(int argc, char **argv)

@@ -107,8 +107,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < loops; i++) {
 		const double total = (double)loop[i].ns / 1e6;
 
-		printf("loop %c: %3u slices, %3u of them whole, %7.2f ms\n", 'A' + i, loop[i].slices,
-		       loop[i].whole, total);
+		printf("loop %c: %3u slices, %3u of them whole, %7.2f ms\n", 'A' + i,
+		       loop[i].slices, loop[i].whole, total);
 		lab_row("loop", "loop=%c nice=%d slices=%u whole=%u ms=%.2f", 'A' + i,
 			i + 1 == loops ? last_nice : 0, loop[i].slices, loop[i].whole, total);
 	}

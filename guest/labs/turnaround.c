@@ -101,22 +101,25 @@ int main(int argc, char **argv)
 	step_at = lab_shared(LOOPS_MAX * sizeof(*step_at));
 	tsc_per_ms = lab_tsc_per_ms();
 	part = lab_spins_per_ms(tsc_per_ms) * work_ms / STEPS;
-	printf("%u CPUs, loops of %lu ms each; the best of %lu rounds\n", lab_cpus(), work_ms, rounds);
+	printf("%u CPUs, loops of %lu ms each; the best of %lu rounds\n", lab_cpus(), work_ms,
+	       rounds);
 	for (unsigned loops = 1; loops <= most; loops += loops < 4 ? 1 : 2) {
 		double mean = 1e9, all = 1e9;
 
 		for (uint64_t round = 0; round < rounds; round++) {
 			const uint64_t start = run(loops);
-			const double ms = makespan_ms(loops, start), its_mean = mean_ms(loops, start);
+			const double ms = makespan_ms(loops, start),
+				     its_mean = mean_ms(loops, start);
 
 			all = ms < all ? ms : all;
 			mean = its_mean < mean ? its_mean : mean;
 			if (loops == 4 && round == rounds - 1)
 				print_progress(loops, start);
 		}
-		printf("%2u loops: turnaround %7.1f ms, %6.1f loops/s\n", loops, mean, loops * 1000 / all);
-		lab_row("turnaround", "cpus=%u loops=%u ms=%.1f per_s=%.2f", lab_cpus(), loops, mean,
-			loops * 1000 / all);
+		printf("%2u loops: turnaround %7.1f ms, %6.1f loops/s\n", loops, mean,
+		       loops * 1000 / all);
+		lab_row("turnaround", "cpus=%u loops=%u ms=%.1f per_s=%.2f", lab_cpus(), loops,
+			mean, loops * 1000 / all);
 	}
 	return 0;
 }

@@ -20,7 +20,7 @@ static struct life {
 	struct span {
 		uint64_t from, to;
 	} span[SPANS_MAX];
-} *life;
+} * life;
 
 struct times {
 	uint64_t user, system, idle, steal; /* in clock ticks, all CPUs */
@@ -67,7 +67,8 @@ static void loop(unsigned cpu, unsigned cpus, uint64_t ms)
 	_exit(0);
 }
 
-static void report(unsigned cpus, uint64_t start, const struct times *a, const struct times *b)
+static void report(unsigned cpus, uint64_t start, double wall, const struct times *a,
+		   const struct times *b)
 {
 	const double per_ms = (double)sysconf(_SC_CLK_TCK) / 1000;
 	const double user = (double)(b->user - a->user) / per_ms;
@@ -85,10 +86,11 @@ static void report(unsigned cpus, uint64_t start, const struct times *a, const s
 				(double)(life[i].span[j].from - start) / tsc_per_ms,
 				(double)(life[i].span[j].to - start) / tsc_per_ms);
 	}
-	printf("%u CPUs: %.0f ms user, %.0f system, %.0f idle, %.0f stolen (%.0f %%); %lu turns of a loop\n",
-	       cpus, user, system, idle, steal, 100 * steal / all, turns);
-	lab_row("time", "cpus=%u user=%.0f system=%.0f idle=%.0f steal=%.0f percent=%.1f turns=%lu", cpus,
-		user, system, idle, steal, 100 * steal / all, turns);
+	printf("%u CPUs, %.0f ms: %.0f ms user, %.0f system, %.0f idle, %.0f stolen (%.0f %%); %lu turns of a loop\n",
+	       cpus, wall, user, system, idle, steal, 100 * steal / all, turns);
+	lab_row("time",
+		"cpus=%u wall=%.0f user=%.0f system=%.0f idle=%.0f steal=%.0f percent=%.1f turns=%lu",
+		cpus, wall, user, system, idle, steal, 100 * steal / all, turns);
 }
 
 int main(int argc, char **argv)
@@ -96,12 +98,13 @@ int main(int argc, char **argv)
 	const uint64_t ms = lab_option(argc, argv, 't', 1000);
 	const unsigned cpus = lab_cpus() < CPUS_MAX ? lab_cpus() : CPUS_MAX;
 	struct times before, after;
-	uint64_t start;
+	uint64_t start, start_ns;
 
 	arrived = lab_shared(sizeof(*arrived));
 	life = lab_shared(cpus * sizeof(*life));
 	tsc_per_ms = lab_tsc_per_ms();
 	start = lab_tsc();
+	start_ns = lab_now_ns();
 	before = read_times();
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
 		const pid_t child = fork();
@@ -114,6 +117,6 @@ int main(int argc, char **argv)
 	while (wait(NULL) > 0)
 		;
 	after = read_times();
-	report(cpus, start, &before, &after);
+	report(cpus, start, (double)(lab_now_ns() - start_ns) / 1e6, &before, &after);
 	return 0;
 }

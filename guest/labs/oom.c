@@ -115,8 +115,8 @@ int main(void)
 	for (unsigned i = 0; i < HOLDERS; i++) {
 		const bool alive = !kill(holders[i].pid, SIGKILL);
 
-		lab_row("holder", "who=%s percent=%u adjust=%d alive=%d", holders[i].name,
-			holders[i].percent, holders[i].adjust, alive);
+		lab_row("holder", "who=%s percent=%u adjust=%d state=%s", holders[i].name,
+			holders[i].percent, holders[i].adjust, alive ? "alive" : "dead");
 	}
 	printf("the kernel says that it ended %lu; init is %s\n",
 	       lab_file_value("/proc/vmstat", "oom_kill") - kills, kill(1, 0) ? "gone" : "alive");

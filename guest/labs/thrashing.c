@@ -23,13 +23,15 @@ static uint64_t major_faults(void)
 	return (uint64_t)usage.ru_majflt;
 }
 
-/* In turn, from where it was last, over and over; or anywhere. */
+static uint64_t turn; /* page whose turn it is */
+
+/* In turn, over and over; or anywhere. */
 static uint64_t next_page(bool in_turn, uint64_t pages)
 {
-	static uint64_t state = 1, at;
+	static uint64_t state = 1;
 
 	if (in_turn)
-		return at++ % pages;
+		return turn++ % pages;
 	state = state * 6364136223846793005 + 1442695040888963407;
 	return (state >> 33) % pages;
 }
@@ -70,6 +72,7 @@ int main(int argc, char **argv)
 
 		for (; filled < pages; filled++)
 			memory[filled * PAGE] = 1;
+		turn = percent < 100 ? 0 : turn; /* the first pages are those that go first */
 		show("random", percent, pages, accesses);
 		show("in-turn", percent, pages, accesses);
 	}

@@ -136,7 +136,7 @@ static void sample(pid_t pid, const char *image)
 }
 
 /* What the guest says of itself, at the moment at which the host hears of it. */
-static void hear(const char *line)
+static void hear(const char *line, pid_t pid, const char *image)
 {
 	static char name[32];
 	unsigned long kernel, user, cache;
@@ -152,6 +152,7 @@ static void hear(const char *line)
 	row("guest-kernel", (long)kernel);
 	row("guest-user", (long)user);
 	row("guest-cache", (long)cache);
+	sample(pid, image);
 }
 
 static pid_t start(char **command, int *output)
@@ -184,7 +185,7 @@ static void watch(pid_t pid, int output, const char *image)
 	for (;;) {
 		while (poll(&ready, 1, SAMPLE_MS) > 0)
 			if (fgets(line, sizeof(line), lines))
-				hear(line);
+				hear(line, pid, image);
 			else
 				return;
 		sample(pid, image);

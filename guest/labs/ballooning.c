@@ -12,7 +12,7 @@
 #define PAGE 4096
 #define LOOK_MS 100
 #define PATIENCE_MS 20000
-#define WATCHED_MS 500 /* so that the host takes its samples, too */
+#define WATCHED_MS 700 /* so that the host takes its samples, too */
 
 static const char meminfo[] = "/proc/meminfo", balloon[] = "/proc/hyper/balloon";
 

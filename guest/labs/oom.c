@@ -73,15 +73,18 @@ static void start(struct holder *holder, uint64_t pages)
 	printf("%-8s holds %5lu pages, oom_score_adj %5d\n", holder->name, pages, holder->adjust);
 }
 
-/* It inherits what protects its parent. */
-static pid_t start_eater(void)
+/* It inherits what protects its parent, and begins when it reads from go. */
+static pid_t start_eater(int go)
 {
 	const pid_t pid = fork();
+	char byte;
 
 	if (pid)
 		return pid;
-	for (;;)
-		take(16);
+	while (read(go, &byte, 1) == 1)
+		for (;;)
+			take(16);
+	_exit(1);
 }
 
 static const char *name_of(pid_t pid)
@@ -96,13 +99,20 @@ int main(void)
 {
 	const uint64_t room = lab_file_value("/proc/meminfo", "MemFree") / (PAGE / 1024);
 	const uint64_t kills = lab_file_value("/proc/vmstat", "oom_kill");
-	int status;
+	int status, go[2];
 
+	if (pipe(go) || mlockall(MCL_CURRENT | MCL_FUTURE))
+		lab_die("mlockall");
 	set_adjust(NOT_THIS_ONE);
 	printf("%lu pages are free\n", room);
 	for (unsigned i = 0; i < HOLDERS; i++)
 		start(&holders[i], room * holders[i].percent / 100);
-	const pid_t eater = start_eater();
+	const pid_t eater = start_eater(go[0]);
+
+	/* This process will need no memory: what fork() has made copy-on-write is written before. */
+	lab_row("free", "pages=%lu", lab_file_value("/proc/meminfo", "MemFree") / (PAGE / 1024));
+	if (write(go[1], "g", 1) != 1)
+		lab_die("pipe");
 
 	for (unsigned death = 1; death <= DEATHS; death++) {
 		const pid_t pid = waitpid(-1, &status, 0);
@@ -115,8 +125,8 @@ int main(void)
 	for (unsigned i = 0; i < HOLDERS; i++) {
 		const bool alive = !kill(holders[i].pid, SIGKILL);
 
-		lab_row("holder", "who=%s percent=%u adjust=%d alive=%d", holders[i].name,
-			holders[i].percent, holders[i].adjust, alive);
+		lab_row("holder", "who=%s percent=%u adjust=%d state=%s", holders[i].name,
+			holders[i].percent, holders[i].adjust, alive ? "alive" : "dead");
 	}
 	printf("the kernel says that it ended %lu; init is %s\n",
 	       lab_file_value("/proc/vmstat", "oom_kill") - kills, kill(1, 0) ? "gone" : "alive");

@@ -23,13 +23,15 @@ static uint64_t major_faults(void)
 	return (uint64_t)usage.ru_majflt;
 }
 
-/* In order, over and over; or anywhere. */
-static uint64_t next_page(bool in_order, uint64_t at, uint64_t pages)
+static uint64_t turn; /* page whose turn it is */
+
+/* In turn, over and over; or anywhere. */
+static uint64_t next_page(bool in_turn, uint64_t pages)
 {
 	static uint64_t state = 1;
 
-	if (in_order)
-		return (at + 1) % pages;
+	if (in_turn)
+		return turn++ % pages;
 	state = state * 6364136223846793005 + 1442695040888963407;
 	return (state >> 33) % pages;
 }
@@ -37,12 +39,9 @@ static uint64_t next_page(bool in_order, uint64_t at, uint64_t pages)
 static void show(const char *order, uint64_t percent, uint64_t pages, uint64_t accesses)
 {
 	const uint64_t major = major_faults(), start = lab_now_ns();
-	uint64_t page = pages - 1; /* so that the first one in order is page 0 */
 
-	for (uint64_t i = 0; i < accesses; i++) {
-		page = next_page(*order == 'i', page, pages);
-		memory[page * PAGE]++;
-	}
+	for (uint64_t i = 0; i < accesses; i++)
+		memory[next_page(*order == 'i', pages) * PAGE]++;
 	const double us = (double)(lab_now_ns() - start) / 1000 / (double)accesses;
 	const double share = 100.0 * (double)(major_faults() - major) / (double)accesses;
 
@@ -73,6 +72,7 @@ int main(int argc, char **argv)
 
 		for (; filled < pages; filled++)
 			memory[filled * PAGE] = 1;
+		turn = percent < 100 ? 0 : turn; /* the first pages are those that go first */
 		show("random", percent, pages, accesses);
 		show("in-turn", percent, pages, accesses);
 	}

@@ -18,6 +18,8 @@
 #define PAGE 4096ul
 #define SAMPLE_MS 100
 #define AROUND_MS 500 /* watched before and after */
+#define STACK_KIB 16  /* of a thread, in the host's kernel */
+#define PARTS 4	      /* of what the guest does, between which it tells how far it is */
 
 static const char meminfo[] = "/proc/meminfo";
 
@@ -45,13 +47,19 @@ static int in_guest(uint64_t mib)
 		lab_die("/dev/vda");
 	tell("started");
 	usleep(AROUND_MS * 1000);
-	for (uint64_t at = 0; at < mib << 20; at += PAGE)
+	for (uint64_t at = 0; at < mib << 20; at += PAGE) {
 		memory[at] = 1;
+		if (at % ((mib << 20) / PARTS) == 0)
+			tell("touching");
+	}
 	tell("touched");
 	usleep(AROUND_MS * 1000);
-	for (uint64_t at = 0; at < mib << 20; at += sizeof(buffer))
+	for (uint64_t at = 0; at < mib << 20; at += sizeof(buffer)) {
 		if (read(disk, buffer, sizeof(buffer)) != sizeof(buffer))
 			lab_die("/dev/vda");
+		if (at % ((mib << 20) / PARTS) == 0)
+			tell("reading");
+	}
 	tell("read");
 	usleep(AROUND_MS * 1000);
 	munmap(memory, mib << 20);
@@ -107,10 +115,28 @@ static void resident(pid_t pid, uint64_t *all, uint64_t *ram)
 		fclose(file);
 }
 
-static uint64_t host_kernel(void)
+/* KVM's tables of guest-physical memory, of all VMs here; a kernel that doesn't count them: 0. */
+static uint64_t kvm_tables(void)
 {
-	return lab_file_value(meminfo, "Slab") + lab_file_value(meminfo, "KernelStack") +
-	       lab_file_value(meminfo, "PageTables");
+	const uint64_t kib = lab_file_value(meminfo, "SecPageTables");
+
+	return kib == LAB_NO_VALUE ? 0 : kib;
+}
+
+/* What the host's kernel has for this VM, as far as it tells: page tables, its threads' stacks, and KVM's tables
+ * (less what they took before, for other VMs). */
+static uint64_t host_kernel(pid_t pid, uint64_t kvm_before)
+{
+	const uint64_t kvm = kvm_tables();
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	const uint64_t tables = lab_file_value(path, "VmPTE");
+
+	if (tables == LAB_NO_VALUE) /* it has just ended */
+		return 0;
+	return tables + lab_file_value(path, "Threads") * STACK_KIB +
+	       (kvm > kvm_before ? kvm - kvm_before : 0);
 }
 
 static void row(const char *what, long kib)
@@ -122,21 +148,21 @@ static void row(const char *what, long kib)
 /* pid 0: there is no VM. */
 static void sample(pid_t pid, const char *image)
 {
-	static uint64_t kernel_before;
+	static uint64_t kvm_before;
 	uint64_t all = 0, ram = 0;
 
-	if (!kernel_before)
-		kernel_before = host_kernel();
 	if (pid)
 		resident(pid, &all, &ram);
-	row("host-kernel", (long)(host_kernel() - kernel_before));
+	else
+		kvm_before = kvm_tables();
+	row("host-kernel", pid ? (long)host_kernel(pid, kvm_before) : 0);
 	row("vmm", (long)(all - ram));
 	row("guest-ram", (long)ram);
 	row("image-cache", (long)cached(image));
 }
 
 /* What the guest says of itself, at the moment at which the host hears of it. */
-static void hear(const char *line)
+static void hear(const char *line, pid_t pid, const char *image)
 {
 	static char name[32];
 	unsigned long kernel, user, cache;
@@ -152,6 +178,7 @@ static void hear(const char *line)
 	row("guest-kernel", (long)kernel);
 	row("guest-user", (long)user);
 	row("guest-cache", (long)cache);
+	sample(pid, image);
 }
 
 static pid_t start(char **command, int *output)
@@ -184,7 +211,7 @@ static void watch(pid_t pid, int output, const char *image)
 	for (;;) {
 		while (poll(&ready, 1, SAMPLE_MS) > 0)
 			if (fgets(line, sizeof(line), lines))
-				hear(line);
+				hear(line, pid, image);
 			else
 				return;
 		sample(pid, image);

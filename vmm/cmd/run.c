@@ -8,6 +8,7 @@
  * Everything here runs in the main thread, in the event loop; vCPUs have threads of their own.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -356,10 +357,10 @@ static void say_where_memory_is(const struct gmem *mem)
 	for (unsigned i = 0; i < mem->region_count; i++) {
 		const struct gmem_region *region = &mem->region[i];
 
-		fprintf(stderr, "vitrine: RAM: guest physical %#llx to %#llx is host virtual %p\n",
-			(unsigned long long)region->gpa,
-			(unsigned long long)(region->gpa + region->size_bytes),
-			(void *)region->hva);
+		fprintf(stderr,
+			"vitrine: RAM: guest physical %#" PRIx64 " to %#" PRIx64
+			" is host virtual %p\n",
+			region->gpa, region->gpa + region->size_bytes, (void *)region->hva);
 	}
 }
 

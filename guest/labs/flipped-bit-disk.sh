@@ -6,7 +6,7 @@
 #   flipped-bit-disk.sh make TYPE IMAGE      ext2, ext4, btrfs, btrfs-dup (each block twice)
 #   flipped-bit-disk.sh check TYPE IMAGE     what the file system's own checker finds, as a row
 set -eu
-PATH=$PATH:/sbin:/usr/sbin
+PATH=/usr/sbin:/sbin:$PATH
 here=$(dirname "$0")
 
 make_image() {

@@ -7,7 +7,7 @@
 #
 # strace counts what the VMM asks of its kernel (aio=threads: what io_uring does, strace can't see).
 set -eu
-PATH=$PATH:/sbin:/usr/sbin
+PATH=/usr/sbin:/sbin:$PATH
 here=$(dirname "$(readlink -f "$0")")
 vitrine=$1 kernel=$2 initrd=$3 cache=$4 kind=$5
 folder=$(mktemp -d "${TMPDIR:-/var/tmp}/one-write.XXXXXX")

@@ -9,7 +9,7 @@
 # Nothing is mounted: the tools of each file system look into its image, after what a mount would do first (a
 # journal is replayed; Btrfs starts from its last superblock).
 set -eu
-PATH=$PATH:/sbin:/usr/sbin
+PATH=/usr/sbin:/sbin:$PATH
 here=$(dirname "$0")
 CONTENT='what must not get lost'
 

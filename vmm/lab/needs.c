@@ -35,21 +35,29 @@ static unsigned cpu_count(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
+static bool is_in_folders(const char *program, const char *folders)
+{
+	char file[PATH_MAX];
+
+	while (*folders) {
+		const size_t length = strcspn(folders, ":");
+
+		snprintf(file, sizeof(file), "%.*s/%s", (int)length, folders, program);
+		if (access(file, X_OK) == 0)
+			return true;
+		folders += length;
+		folders += *folders == ':';
+	}
+	return false;
+}
+
+/* The tools of file systems lie where not everybody's PATH leads. */
 static bool is_in_path(const char *program)
 {
 	const char *path = getenv("PATH");
-	char file[PATH_MAX];
 
-	for (path = path ? path : "/usr/bin:/bin"; *path;) {
-		const size_t length = strcspn(path, ":");
-
-		snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, program);
-		if (access(file, X_OK) == 0)
-			return true;
-		path += length;
-		path += *path == ':';
-	}
-	return false;
+	return is_in_folders(program, path ? path : "/usr/bin:/bin") ||
+	       is_in_folders(program, "/usr/sbin:/sbin");
 }
 
 bool needs_kvm_is_there(char *reason, size_t size)

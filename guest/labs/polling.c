@@ -73,7 +73,7 @@ static uint64_t driver_count(const char *disk, const char *word)
 	return at ? strtoull(at, NULL, 10) : 0;
 }
 
-/* What one round has cost so far, or all rounds. */
+/* All that has been counted so far. */
 struct cost {
 	uint64_t ns, busy_ns, exits, userspace, kicks, interrupts;
 };
@@ -90,30 +90,31 @@ static struct cost cost_now(const char *disk)
 	};
 }
 
+/* Of one read. */
+static double each(uint64_t before, uint64_t after)
+{
+	return (double)(after - before) / (double)reads;
+}
+
 static void measure(const char *disk, int fd, unsigned depth)
 {
-	struct cost before = cost_now(disk), after;
-	const double count = (double)reads;
+	const struct cost a = cost_now(disk);
+	struct cost b;
 
 	run_threads(fd, depth);
-	after = cost_now(disk);
-	after.userspace -= after.userspace == before.userspace ? 0 : ASKING;
+	b = cost_now(disk);
+	b.userspace -= b.userspace == a.userspace ? 0 : ASKING;
 	printf("%s depth %2u: %8.1f us, %6.2f exits, %5.2f to the VMM, %4.2f kicks, %4.2f "
 	       "interrupts\n",
-	       disk, depth, (double)(after.ns - before.ns) / 1000 / count,
-	       (double)(after.exits - before.exits) / count,
-	       (double)(after.userspace - before.userspace) / count,
-	       (double)(after.kicks - before.kicks) / count,
-	       (double)(after.interrupts - before.interrupts) / count);
+	       disk, depth, each(a.ns, b.ns) / 1000, each(a.exits, b.exits),
+	       each(a.userspace, b.userspace), each(a.kicks, b.kicks),
+	       each(a.interrupts, b.interrupts));
 	lab_row("poll",
 		"disk=%s depth=%u us=%.1f cpu_us=%.1f exits=%.2f userspace=%.2f kicks=%.2f "
 		"interrupts=%.2f",
-		disk, depth, (double)(after.ns - before.ns) / 1000 / count,
-		(double)(after.busy_ns - before.busy_ns) / 1000 / count,
-		(double)(after.exits - before.exits) / count,
-		(double)(after.userspace - before.userspace) / count,
-		(double)(after.kicks - before.kicks) / count,
-		(double)(after.interrupts - before.interrupts) / count);
+		disk, depth, each(a.ns, b.ns) / 1000, each(a.busy_ns, b.busy_ns) / 1000,
+		each(a.exits, b.exits), each(a.userspace, b.userspace), each(a.kicks, b.kicks),
+		each(a.interrupts, b.interrupts));
 }
 
 int main(int argc, char **argv)

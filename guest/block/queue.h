@@ -6,7 +6,8 @@
  *   block_submit() --> waiting (merged, sorted) --> at the driver --> bio->ended()
  *
  * Drivers that work by themselves (virtio) are fed by whoever submits and by their interrupt; those that
- * sleep until a request is done (IDE) by a kernel thread of the queue.
+ * sleep until a request is done (IDE) by a kernel thread of the queue, which also asks those that never
+ * interrupt (virtio=poll).
  */
 #ifndef GUEST_BLOCK_QUEUE_H
 #define GUEST_BLOCK_QUEUE_H

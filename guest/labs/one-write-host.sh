@@ -7,7 +7,7 @@
 #
 # strace counts what the VMM asks of its kernel (aio=threads: what io_uring does, strace can't see).
 set -eu
-PATH=$PATH:/sbin:/usr/sbin
+PATH=$PATH:/usr/sbin:/sbin # behind it: a busybox has a mke2fs of its own, so those are named in full
 here=$(dirname "$(readlink -f "$0")")
 vitrine=$1 kernel=$2 initrd=$3 cache=$4 kind=$5
 folder=$(mktemp -d "${TMPDIR:-/var/tmp}/one-write.XXXXXX")
@@ -20,7 +20,7 @@ cleanup() {
 trap cleanup EXIT
 
 truncate -s 4M "$image"
-mke2fs -q -t ext2 "$image"
+/sbin/mke2fs -q -t ext2 "$image"
 sync "$image"
 [ "$kind" = file ] || disk=$(losetup -f --show "$image")
 

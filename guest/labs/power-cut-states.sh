@@ -9,7 +9,7 @@
 # Nothing is mounted: the tools of each file system look into its image, after what a mount would do first (a
 # journal is replayed; Btrfs starts from its last superblock).
 set -eu
-PATH=$PATH:/sbin:/usr/sbin
+PATH=$PATH:/usr/sbin:/sbin # behind it: a busybox has a mke2fs of its own, so those are named in full
 here=$(dirname "$0")
 CONTENT='what must not get lost'
 
@@ -18,8 +18,8 @@ make_image() {
     echo "$CONTENT" > "$2.d/from/file"
     rm -f "$2"
     case $1 in
-    ext2) truncate -s 4M "$2" && mke2fs -q -t ext2 -b 1024 -d "$2.d" "$2" ;;
-    ext4) truncate -s 8M "$2" && mke2fs -q -t ext4 -b 1024 -d "$2.d" "$2" ;;
+    ext2) truncate -s 4M "$2" && /sbin/mke2fs -q -t ext2 -b 1024 -d "$2.d" "$2" ;;
+    ext4) truncate -s 8M "$2" && /sbin/mke2fs -q -t ext4 -b 1024 -d "$2.d" "$2" ;;
     btrfs) truncate -s 32M "$2" && mkfs.btrfs -q --mixed --rootdir "$2.d" "$2" ;;
     esac
     rm -r "$2.d"
@@ -33,14 +33,14 @@ has() {
         btrfs restore "$2" "$2.out" > /dev/null 2>&1
         [ "$(cat "$2.out/$3" 2> /dev/null)" = "$CONTENT" ]
         ;;
-    *) [ "$(debugfs -R "cat /$3" "$2" 2> /dev/null)" = "$CONTENT" ] ;;
+    *) [ "$(/sbin/debugfs -R "cat /$3" "$2" 2> /dev/null)" = "$CONTENT" ] ;;
     esac
 }
 
 is_clean() {
     case $1 in
     btrfs) btrfs check "$2" > /dev/null 2>&1 ;;
-    *) e2fsck -fn "$2" > /dev/null 2>&1 ;;
+    *) /sbin/e2fsck -fn "$2" > /dev/null 2>&1 ;;
     esac
 }
 
@@ -48,9 +48,9 @@ judge() {
     count=$("$here/disk-log" count "$3")
     cut=0
     while [ "$cut" -le "$count" ]; do
-        cp --sparse=always "$2" "$2.cut"
+        cp "$2" "$2.cut"
         "$here/disk-log" replay "$3" "$2.cut" "$cut" > /dev/null
-        [ "$1" = ext4 ] && e2fsck -E journal_only -y "$2.cut" > /dev/null 2>&1
+        [ "$1" = ext4 ] && /sbin/e2fsck -E journal_only -y "$2.cut" > /dev/null 2>&1
         old=0 new=0 clean=0
         has "$1" "$2.cut" from/file && old=1
         has "$1" "$2.cut" to/file && new=1

@@ -5,6 +5,7 @@
 #include "lab/needs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,21 +36,29 @@ static unsigned cpu_count(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
+static bool is_in_folders(const char *program, const char *folders)
+{
+	char file[PATH_MAX];
+
+	while (*folders) {
+		const size_t length = strcspn(folders, ":");
+
+		snprintf(file, sizeof(file), "%.*s/%s", (int)length, folders, program);
+		if (access(file, X_OK) == 0)
+			return true;
+		folders += length;
+		folders += *folders == ':';
+	}
+	return false;
+}
+
+/* The tools of file systems lie where not everybody's PATH leads. */
 static bool is_in_path(const char *program)
 {
 	const char *path = getenv("PATH");
-	char file[PATH_MAX];
 
-	for (path = path ? path : "/usr/bin:/bin"; *path;) {
-		const size_t length = strcspn(path, ":");
-
-		snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, program);
-		if (access(file, X_OK) == 0)
-			return true;
-		path += length;
-		path += *path == ':';
-	}
-	return false;
+	return is_in_folders(program, path ? path : "/usr/bin:/bin") ||
+	       is_in_folders(program, "/usr/sbin:/sbin");
 }
 
 bool needs_kvm_is_there(char *reason, size_t size)
@@ -80,6 +89,21 @@ static bool linux_guest(const struct places *places, char *reason, size_t size)
 	       lacks(reason, size, "needs a stock Linux guest: scripts/linux-guest makes it");
 }
 
+/* For cache=none: where scratch is going to be. */
+static bool direct_io(char *reason, size_t size)
+{
+	const char *folder = getenv("TMPDIR");
+	int fd;
+
+	folder = folder ? folder : "/tmp";
+	fd = open(folder, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ||
+	       lacks(reason, size,
+		     "needs a file system with O_DIRECT, which %s isn't on (TMPDIR=…)", folder);
+}
+
 static bool is_met(const char *word, const struct places *places, char *reason, size_t size)
 {
 	if (strcmp(word, "kvm") == 0)
@@ -92,6 +116,8 @@ static bool is_met(const char *word, const struct places *places, char *reason, 
 		return linux_guest(places, reason, size);
 	if (strcmp(word, "root") == 0)
 		return geteuid() == 0 || lacks(reason, size, "needs root");
+	if (strcmp(word, "direct") == 0)
+		return direct_io(reason, size);
 	if (strcmp(word, "qemu") == 0)
 		return is_in_path("qemu-system-x86_64") ||
 		       lacks(reason, size,

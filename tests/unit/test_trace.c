@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,6 +38,50 @@ static struct device uart = {.ops = &uart_ops, .name = "com1"};
 static struct device mute = {.ops = &mute_ops, .name = "mute0"};
 static const struct bus_window com1 = {.base = 0x3f8, .size_bytes = 8, .dev = &uart};
 static const struct bus_window mmio = {.base = 0xd0000000, .size_bytes = 0x1000, .dev = &mute};
+
+/* A bridge: what is above its first 16 bytes is the UART's. */
+static const struct device *behind(const struct device *dev, unsigned *region, uint64_t *offset)
+{
+	(void)dev;
+	if (*offset < 16)
+		return NULL;
+	*region = 0;
+	*offset -= 16;
+	return &uart;
+}
+
+static const struct device_ops bridge_ops = {.name = "bridge", .behind = behind};
+static struct device bridge = {.ops = &bridge_ops, .name = "bridge0"};
+static const struct bus_window ports = {.base = 0xc000, .size_bytes = 0x100, .dev = &bridge};
+
+static void names_the_device_behind_a_bridge(void **state)
+{
+	struct trace_exit exit = {.reason = EXIT_PIO_READ,
+				  .address = 0xc015,
+				  .width = 1,
+				  .count = 1,
+				  .window = &ports};
+	char line[256];
+
+	(void)state;
+	trace_format(&exit, 0, line, sizeof(line));
+	assert_non_null(strstr(line, "  com1 LSR (0xc015/1) = 0x0"));
+	exit.address = 0xc004;
+	trace_format(&exit, 0, line, sizeof(line));
+	assert_non_null(strstr(line, "  bridge0 +0x4 (0xc004/1) = 0x0"));
+}
+
+static void shows_registers_if_asked_to(void **state)
+{
+	const struct kvm_regs regs = {.rax = 1, .rdx = 0x3f8, .rsp = UINT64_MAX, .rflags = 2};
+	struct trace_exit exit = {.reason = EXIT_HLT, .rip = 0x1000, .registers = &regs};
+	char line[384];
+
+	(void)state;
+	trace_format(&exit, 0, line, sizeof(line));
+	assert_non_null(strstr(line, "  rip 0x1000  rax 0x1 rbx 0x0 rcx 0x0 rdx 0x3f8 rsi 0x0 "
+				     "rdi 0x0 rsp 0xffffffffffffffff rflags 0x2"));
+}
 
 static void formats_each_kind(void **state)
 {
@@ -329,9 +374,9 @@ static void refuses_what_it_cannot_open(void **state)
 	struct trace *trace = NULL;
 
 	(void)state;
-	assert_int_equal(trace_open("/nonexistent/trace", &trace), -ENOENT);
-	assert_int_equal(trace_open("/", &trace), -EISDIR);
-	assert_int_equal(trace_open("", &trace), -ENOENT);
+	assert_int_equal(trace_open("/nonexistent/trace", false, &trace), -ENOENT);
+	assert_int_equal(trace_open("/", false, &trace), -EISDIR);
+	assert_int_equal(trace_open("", false, &trace), -ENOENT);
 	assert_null(trace);
 }
 
@@ -352,6 +397,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats_each_kind),
+		cmocka_unit_test(names_the_device_behind_a_bridge),
+		cmocka_unit_test(shows_registers_if_asked_to),
 		cmocka_unit_test(end_may_be_unknown),
 		cmocka_unit_test(cuts_off_what_does_not_fit),
 		cmocka_unit_test(knows_places),

@@ -11,7 +11,7 @@ PROGRAM_FLAGS := -std=gnu17 -O1 -s $(WARN) -D_GNU_SOURCE -static -pthread -MMD -
 
 MUSL_PROGRAMS := $(patsubst tests/guest/programs/%.c,$P/%,$(wildcard tests/guest/programs/*.c))
 GLIBC_PROGRAMS := $(patsubst tests/guest/programs/glibc/%.c,$P/glibc-%,$(wildcard tests/guest/programs/glibc/*.c))
-GO_PROGRAMS := $P/go-runtime
+GO_PROGRAMS := $P/go-runtime $P/go-network
 PROGRAMS := $(MUSL_PROGRAMS) $(GLIBC_PROGRAMS) $(GO_PROGRAMS)
 TESTS_CPIO := build/guest/tests.cpio
 APPLET_FILES := $(wildcard tests/guest/applets/*)

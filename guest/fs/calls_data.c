@@ -16,6 +16,8 @@
 int64_t sys_sendfile(int to_fd, int from_fd, uint64_t position_gva, uint64_t bytes);
 int64_t sys_copy_file_range(int from_fd, uint64_t from_gva, int to_fd, uint64_t to_gva,
 			    uint64_t bytes, uint32_t flags);
+int64_t sys_splice(int from_fd, uint64_t from_gva, int to_fd, uint64_t to_gva, uint64_t bytes,
+		   uint32_t flags);
 int64_t sys_sync(void);
 int64_t sys_syncfs(int fd);
 int64_t sys_fsync(int fd);
@@ -159,6 +161,22 @@ static int64_t copy_fds(int from_fd, uint64_t from_gva, int to_fd, uint64_t to_g
 int64_t sys_sendfile(int to_fd, int from_fd, uint64_t position_gva, uint64_t bytes)
 {
 	return copy_fds(from_fd, position_gva, to_fd, 0, bytes, false);
+}
+
+/* Nothing here can be spliced, which is what EINVAL says: programs then read and write. ENOSYS would be new to
+ * some of them, for Linux always has the call. */
+int64_t sys_splice(int from_fd, uint64_t from_gva, int to_fd, uint64_t to_gva, uint64_t bytes,
+		   uint32_t flags)
+{
+	struct file *from = fd_get(from_fd), *to = fd_get(to_fd);
+	const int64_t result = from && to ? -EINVAL : -EBADF;
+
+	(void)from_gva, (void)to_gva, (void)bytes, (void)flags;
+	if (from)
+		file_put(from);
+	if (to)
+		file_put(to);
+	return result;
 }
 
 int64_t sys_copy_file_range(int from_fd, uint64_t from_gva, int to_fd, uint64_t to_gva,

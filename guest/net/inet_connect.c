@@ -233,6 +233,7 @@ int inet_stream_shutdown(struct inet *inet, bool in, bool out)
 	if (out && !inet->no_more_out && inet->tcp)
 		tcp_shutdown(inet->tcp, 0, 1);
 	inet->no_more_out |= out;
+	inet_stream_let_go(inet);
 	return 0;
 }
 

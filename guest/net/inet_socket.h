@@ -57,7 +57,8 @@ struct inet {
 	unsigned room; /* bytes that TCP would take */
 	int error;     /* -errno that the next call shall say, 0: none */
 	bool is_listening, is_connecting, was_connected;
-	bool no_more_in, no_more_out;
+	bool no_more_in, no_more_out; /* shut down, or as peer_has_ended says */
+	bool peer_has_ended;	      /* its FIN has come */
 	bool is_broken; /* reset, or given up */
 	bool has_broadcast, has_header, reuses_address, lingers;
 	struct list backlog, in_backlog; /* connections that wait for accept() */
@@ -111,6 +112,7 @@ int inet_stream_accept(struct inet *inet, bool waits, unsigned flags, struct fil
 int inet_stream_shutdown(struct inet *inet, bool in, bool out);
 void inet_stream_close(struct inet *inet);
 void inet_stream_serve(struct inet *inet); /* its PCB's callbacks from here on */
+void inet_stream_let_go(struct inet *inet); /* of its PCB, if both sides have ended it */
 int64_t inet_stream_send(struct inet *inet, struct iobuf *data, unsigned flags);
 int64_t inet_stream_receive(struct inet *inet, struct iobuf *data, struct receive *receive,
 			    unsigned flags);

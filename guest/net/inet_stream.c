@@ -46,7 +46,8 @@ static err_t received(void *context, struct tcp_pcb *pcb, struct pbuf *data, err
 		return ERR_OK;
 	}
 	if (!data) {
-		inet->no_more_in = true;
+		inet->no_more_in = inet->peer_has_ended = true;
+		inet_stream_let_go(inet);
 		waitq_wake(&inet->changed);
 		return ERR_OK;
 	}
@@ -72,12 +73,26 @@ static void failed(void *context, err_t error)
 	if (!inet)
 		return;
 	inet->tcp = NULL;
+	if (error == ERR_CLSD)
+		return; /* both sides have ended it */
 	inet->error = error == ERR_RST && inet->is_connecting ? -ECONNREFUSED : inet_error(error);
 	if (inet->is_connecting)
 		inet->local.port = 0;
 	inet->is_connecting = false;
 	inet->is_broken = inet->no_more_in = inet->no_more_out = inet->was_connected;
 	waitq_wake(&inet->changed);
+}
+
+/* lwIP frees a PCB that both sides have ended without a word. */
+void inet_stream_let_go(struct inet *inet)
+{
+	if (!inet->tcp || !inet->no_more_out || !inet->peer_has_ended)
+		return;
+	tcp_arg(inet->tcp, NULL);
+	tcp_err(inet->tcp, NULL);
+	tcp_sent(inet->tcp, NULL);
+	tcp_recv(inet->tcp, NULL);
+	inet->tcp = NULL;
 }
 
 void inet_stream_serve(struct inet *inet)

@@ -10,8 +10,8 @@
 #include "guest/mm/page.h"
 #include "guest/mm/space.h"
 #include "guest/proc/process.h"
-#include "guest/virtio/balloon.h"
 
+static bool (*relief)(void);
 static uint32_t dying; /* spaces of victims that haven't given back all */
 
 static int64_t score(const struct process *process, uint64_t all_pages)
@@ -89,12 +89,17 @@ void oom_victim_gone(void)
 	__atomic_fetch_sub(&dying, 1, __ATOMIC_RELAXED);
 }
 
+void oom_set_relief(bool (*relieve)(void))
+{
+	relief = relieve;
+}
+
 bool oom_kill(void)
 {
 	struct page_stats stats;
 	struct obituary dead;
 
-	if (__atomic_load_n(&dying, __ATOMIC_RELAXED) || balloon_relieve())
+	if (__atomic_load_n(&dying, __ATOMIC_RELAXED) || (relief && relief()))
 		return true;
 	page_stats_read(&stats);
 	if (!kill_one(stats.total, &dead))

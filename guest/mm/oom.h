@@ -12,6 +12,9 @@
  * memory end with it. While a victim's memory hasn't come back, no other is chosen. false: there is nobody to be killed. */
 bool oom_kill(void);
 
+/* Is asked first: whether it has given pages back. At boot. */
+void oom_set_relief(bool (*relieve)(void));
+
 /* The last of a doomed space was given back. */
 void oom_victim_gone(void);
 

@@ -11,6 +11,7 @@
 #include "guest/hyper/features.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/print.h"
+#include "guest/mm/oom.h"
 #include "guest/mm/page.h"
 #include "guest/mm/reclaim.h"
 #include "guest/sched/task.h"
@@ -191,6 +192,21 @@ static void follow_host(void *unused)
 	}
 }
 
+/* Memory is out: gives some pages back at once, before the host is told. false: none are left. */
+static bool relieve(void)
+{
+	unsigned count = 0;
+	struct page *page;
+
+	while (count < RELIEF && (page = release())) {
+		page_put(page);
+		count++;
+	}
+	if (count)
+		pause_until_ns = clock_ns() + BACK_OFF_NS;
+	return count;
+}
+
 void balloon_attach(struct virtio_device *device)
 {
 	unsigned queues;
@@ -209,6 +225,8 @@ void balloon_attach(struct virtio_device *device)
 	balloon = device;
 	if (!kthread_start("balloon", follow_host, NULL))
 		balloon = NULL;
+	else if (device->negotiated & F_DEFLATE_ON_OOM)
+		oom_set_relief(relieve);
 }
 
 bool balloon_state(uint64_t *target_kib, uint64_t *held_kib)
@@ -233,20 +251,4 @@ int balloon_set(uint64_t kib)
 	look_again = true;
 	waitq_wake(&changed);
 	return 0;
-}
-
-bool balloon_relieve(void)
-{
-	unsigned count = 0;
-	struct page *page;
-
-	if (!balloon || !(balloon->negotiated & F_DEFLATE_ON_OOM))
-		return false;
-	while (count < RELIEF && (page = release())) {
-		page_put(page);
-		count++;
-	}
-	if (count)
-		pause_until_ns = clock_ns() + BACK_OFF_NS;
-	return count;
 }

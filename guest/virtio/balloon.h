@@ -20,7 +20,4 @@ bool balloon_state(uint64_t *target_kib, uint64_t *held_kib);
 #define BALLOON_AS_HOST UINT64_MAX
 int balloon_set(uint64_t kib);
 
-/* Memory is out: gives some pages back at once, if host and guest agreed on that. false: none are left. */
-bool balloon_relieve(void);
-
 #endif

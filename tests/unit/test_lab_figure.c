@@ -200,8 +200,8 @@ static void test_letters(void **state)
 	plot_text(out, &data, 40);
 	figure_data_free(&data);
 	fclose(out);
-	assert_non_null(strstr(text, " 1 |          BBBBBBBBB |\n"));
-	assert_non_null(strstr(text, " 0 |AAAAAAAAAA         B|\n"));
+	assert_non_null(strstr(text, " 1 |          bbbbbbbbb |\n"));
+	assert_non_null(strstr(text, " 0 |aaaaaaaaaa         b|\n"));
 	assert_non_null(strstr(text, "|@@@@@@@@@@@@@@@@@@@@|\n"));
 	assert_non_null(strstr(text, "|..........          |\n"));
 	free(text);

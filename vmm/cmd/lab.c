@@ -199,7 +199,7 @@ static int parse(int argc, char **argv, struct lab_options *options, bool *only_
 		case OPTION_KERNEL: options->kernel = optarg; break;
 		case OPTION_NAMES: *only_names = true; break;
 		case OPTION_SLOW:
-			options->slow = (unsigned)atoi(optarg);
+			options->slow = (unsigned)strtoul(optarg, NULL, 10);
 			if (options->slow >= 1 && options->slow <= SLOW_MAX)
 				break;
 			return 1 + fail(VITRINE_EXIT_USAGE, "--slow %s: write 1 to %d", optarg,

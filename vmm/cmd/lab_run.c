@@ -22,7 +22,7 @@
 
 static int write_tables(const struct session *session)
 {
-	struct output output;
+	struct output output = {0};
 	int err = 0;
 
 	for (unsigned i = 0; !err && session->folder && i < session->tables.count; i++) {

@@ -267,7 +267,7 @@ static bool compare(struct evaluation *e, int sign, const struct value *a, const
 		if (e->data && (a->kind != b->kind || sign < COMPARE_NE))
 			expression_trouble(e, EXPRESSION_ERROR,
 					   "texts are compared by = and != with texts");
-		x = strcmp(a->text, b->text);
+		x = strcmp(a->text, b->text) != 0;
 		y = 0;
 	}
 	switch (sign) {

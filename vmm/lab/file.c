@@ -328,6 +328,7 @@ static int check(struct parser *p)
 	return err;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the parser writes there */
 int lab_file_parse(const char *path, char *text, struct lab *lab, char error[LAB_ERROR_MAX])
 {
 	struct parser p = {.path = path, .lab = lab, .error = error};

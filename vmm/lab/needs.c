@@ -125,7 +125,7 @@ static bool is_met(const char *word, const struct places *places, char *reason, 
 	if (strncmp(word, "cmd:", 4) == 0)
 		return is_in_path(word + 4) || lacks(reason, size, "needs %s", word + 4);
 	if (strncmp(word, "cpus:", 5) == 0)
-		return cpu_count() >= (unsigned)atoi(word + 5) ||
+		return cpu_count() >= strtoul(word + 5, NULL, 10) ||
 		       lacks(reason, size, "needs %s CPUs, and here is %u", word + 5, cpu_count());
 	return lacks(reason, size, "needs '%s', which nobody knows", word);
 }

@@ -56,7 +56,7 @@ static int draw(const struct figure_data *data, enum plot_target target, const c
 static int draw_file(const struct lab *lab, const struct figure_data *data, enum plot_target target,
 		     const char *folder)
 {
-	struct output output;
+	struct output output = {0};
 	int err = output_open(&output, folder, lab->name, data->figure->name,
 			      target == PLOT_PNG ? "png" : "svg");
 

@@ -34,7 +34,7 @@ static void write_target(FILE *out, enum plot_target target, const char *path, u
 		      out);
 		break;
 	default:
-		fprintf(out, "set terminal dumb noenhanced size %u,%u\n", width - 1,
+		fprintf(out, "set terminal dumb noenhanced size %u,%d\n", width - 1u,
 			TERMINAL_HEIGHT);
 		return;
 	}

@@ -64,6 +64,16 @@ static void heat(FILE *out, const struct figure_data *data, unsigned width)
 		shades[0], range.least, shades[sizeof(shades) - 2], range.most);
 }
 
+/* The letter of a series: its name's own first one, if that tells all apart. */
+static char letter(const struct figure_data *data, unsigned series)
+{
+	for (unsigned s = 1; s < data->series.count; s++)
+		for (unsigned before = 0; before < s; before++)
+			if (data->series.label[s][0] == data->series.label[before][0])
+				return letters[series % (sizeof(letters) - 1)];
+	return data->series.label[series][0];
+}
+
 /* What is shorter than a character still gets one. */
 static void gantt(FILE *out, const struct figure_data *data, unsigned width)
 {
@@ -82,7 +92,7 @@ static void gantt(FILE *out, const struct figure_data *data, unsigned width)
 			const unsigned to = step(&range, p->z, width);
 
 			if ((unsigned)p->y == y && to >= from)
-				memset(row + from, letters[p->series % (sizeof(letters) - 1)],
+				memset(row + from, letter(data, p->series),
 				       to > from ? to - from : 1);
 		}
 		print_row(out, data->y.label[y], row, width);
@@ -90,8 +100,8 @@ static void gantt(FILE *out, const struct figure_data *data, unsigned width)
 	fprintf(out, "%*s  %-*.6g%*.6g\n%*s ", LABEL_WIDTH, "", (int)(width / 2), range.least,
 		(int)(width - width / 2), range.most, LABEL_WIDTH, "");
 	for (unsigned s = 0; s < data->series.count && data->series.count > 1; s++)
-		fprintf(out, " %c %s", letters[s % (sizeof(letters) - 1)], data->series.label[s]);
-	fprintf(out, "%s\n", data->figure->xlabel ? data->figure->xlabel : "");
+		fprintf(out, " %c: %s", letter(data, s), data->series.label[s]);
+	fprintf(out, "  %s\n", data->figure->xlabel ? data->figure->xlabel : "");
 }
 
 void plot_text(FILE *out, const struct figure_data *data, unsigned width)

@@ -81,7 +81,7 @@ static bool hear_line(void *ctx, const char *line)
 		return false;
 	}
 	if (strncmp(line, EXIT_MARK, strlen(EXIT_MARK)) == 0)
-		return hear_exit(h, atoi(line + strlen(EXIT_MARK)));
+		return hear_exit(h, (int)strtol(line + strlen(EXIT_MARK), NULL, 10));
 	snprintf(h->last[h->line_count++ % LAST_LINES], SHOWN_MAX, "%s", line);
 	if (is_row)
 		hear_row(h, line + strlen(ROW_MARK));

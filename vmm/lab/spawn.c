@@ -63,11 +63,11 @@ static void become(const struct spawn *spawn, int out_fd, pid_t parent)
 	_exit(127);
 }
 
-static pid_t parent_of(const char *pid)
+static long parent_of(const char *pid)
 {
 	char path[64], line[512];
 	const char *end;
-	int parent = 0;
+	long parent = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
@@ -75,7 +75,7 @@ static pid_t parent_of(const char *pid)
 	if (!file)
 		return 0;
 	if (fgets(line, sizeof(line), file) && (end = strrchr(line, ')')) && strlen(end) > 4)
-		parent = atoi(end + 4); /* ") S PARENT" */
+		parent = strtol(end + 4, NULL, 10); /* ") S PARENT" */
 	fclose(file);
 	return parent;
 }
@@ -91,7 +91,7 @@ static bool kill_children(void)
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
 		    parent_of(entry->d_name) != getpid())
 			continue;
-		kill(atoi(entry->d_name), SIGKILL);
+		kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL);
 		found = true;
 	}
 	if (folder)

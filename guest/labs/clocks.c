@@ -131,13 +131,13 @@ static void watch(const struct reading *start, double until_ms, double interval_
 	double next_ms = last.ms[MONOTONIC];
 
 	while (now.ms[MONOTONIC] - start->ms[MONOTONIC] < until_ms) {
+		last = now;
 		if (now.ms[MONOTONIC] >= next_ms) {
 			next_ms = now.ms[MONOTONIC] + interval_ms;
 			read_slow_ones(&now);
 			report_sample(&now, start);
 		}
-		last = now;
-		now = read_next(&last);
+		now = read_next(&now);
 		if (now.ms[MONOTONIC] - last.ms[MONOTONIC] > gap->ms) {
 			gap->ms = now.ms[MONOTONIC] - last.ms[MONOTONIC];
 			read_slow_ones(&now);

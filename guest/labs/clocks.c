@@ -32,18 +32,27 @@ static double file_ms(const char *path, const char *format, double unit_ms)
 	return found ? (double)value * unit_ms : -1;
 }
 
-static struct reading read_all(bool slow_ones, const struct reading *last)
+/* Two that are files, and take longer. */
+static void read_slow_ones(struct reading *r)
 {
-	struct reading r = *last;
+	r->ms[RTC] = file_ms("/sys/class/rtc/rtc0/since_epoch", "%lu", 1000);
+	r->ms[STEAL] = file_ms("/proc/stat", "cpu %*u %*u %*u %*u %*u %*u %*u %lu", 10);
+}
 
-	r.ms[MONOTONIC] = (double)lab_clock_ns(CLOCK_MONOTONIC) / 1e6;
-	r.ms[REAL] = (double)lab_clock_ns(CLOCK_REALTIME) / 1e6;
-	r.ms[CPU] = (double)lab_clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e6;
-	r.ms[TSC] = (double)lab_tsc() / tsc_per_ms;
-	if (slow_ones) {
-		r.ms[RTC] = file_ms("/sys/class/rtc/rtc0/since_epoch", "%lu", 1000);
-		r.ms[STEAL] = file_ms("/proc/stat", "cpu %*u %*u %*u %*u %*u %*u %*u %lu", 10);
-	}
+static void read_fast_ones(struct reading *r)
+{
+	r->ms[MONOTONIC] = (double)lab_clock_ns(CLOCK_MONOTONIC) / 1e6;
+	r->ms[REAL] = (double)lab_clock_ns(CLOCK_REALTIME) / 1e6;
+	r->ms[CPU] = (double)lab_clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e6;
+	r->ms[TSC] = (double)lab_tsc() / tsc_per_ms;
+}
+
+static struct reading read_all(void)
+{
+	struct reading r;
+
+	read_slow_ones(&r);
+	read_fast_ones(&r);
 	return r;
 }
 
@@ -104,33 +113,39 @@ struct gap {
 	double ms;
 };
 
-/* Reads until so much time has passed; the interval is that of rows, not of readings. */
-static struct reading watch(const struct reading *start, double until_ms, double interval_ms,
-			    struct gap *gap)
+/* What follows a reading, undisturbed. */
+static struct reading read_next(const struct reading *last)
 {
-	struct reading last = read_all(true, start), now = last;
+	struct reading now = *last;
+
+	do
+		read_fast_ones(&now);
+	while (is_disturbed(&now));
+	return now;
+}
+
+/* Reads until so much time has passed; the interval is that of rows, not of readings. */
+static void watch(const struct reading *start, double until_ms, double interval_ms, struct gap *gap)
+{
+	struct reading last = read_all(), now = last;
 	double next_ms = last.ms[MONOTONIC];
 
 	while (now.ms[MONOTONIC] - start->ms[MONOTONIC] < until_ms) {
-		const bool is_due = now.ms[MONOTONIC] >= next_ms;
-
-		if (is_due) {
-			report_sample(&now, start);
-			next_ms = now.ms[MONOTONIC] + interval_ms;
-			now = read_all(true, &now);
-		}
 		last = now;
-		do
-			now = read_all(false, &last);
-		while (is_disturbed(&now));
+		if (now.ms[MONOTONIC] >= next_ms) {
+			next_ms = now.ms[MONOTONIC] + interval_ms;
+			read_slow_ones(&now);
+			report_sample(&now, start);
+		}
+		now = read_next(&now);
 		if (now.ms[MONOTONIC] - last.ms[MONOTONIC] > gap->ms) {
 			gap->ms = now.ms[MONOTONIC] - last.ms[MONOTONIC];
+			read_slow_ones(&now);
 			gap->before = last;
-			gap->after = read_all(true, &now);
+			gap->after = now;
 		}
 	}
 	report_sample(&now, start);
-	return now;
 }
 
 int main(int argc, char **argv)
@@ -138,20 +153,20 @@ int main(int argc, char **argv)
 	const double length_ms = (double)lab_option(argc, argv, 'm', 4000);
 	const double interval_ms = (double)lab_option(argc, argv, 'i', 100);
 	const uint64_t step_s = lab_option(argc, argv, 's', 0);
-	struct reading start = {.ms = {0}}, before, after;
+	struct reading start, before, after;
 	struct gap gap = {.ms = 0};
 
 	calibrate();
-	start = read_all(true, &start);
+	start = read_all();
 	printf("clocks: go\n"); /* who wants to stop the machine waits for that */
 	fflush(stdout);
 	watch(&start, length_ms / (step_s ? 2 : 1), interval_ms, &gap);
 	report_move("gap", &gap.before, &gap.after);
 	if (step_s) {
-		before = read_all(true, &start);
+		before = read_all();
 		if (!step_real_time(step_s))
 			lab_die("clock_settime");
-		after = read_all(true, &before);
+		after = read_all();
 		report_move("step", &before, &after);
 		watch(&start, length_ms, interval_ms, &gap);
 	}

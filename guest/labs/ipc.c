@@ -3,7 +3,7 @@
  * Two processes exchange data: over pipes, a Unix socket, TCP on the loopback interface (where there is one), and
  * shared memory with a semaphore. What one byte there and back costs, and a stream of data.
  *
- *   ipc [-n ROUND-TRIPS] [-k KIB of stream]
+ *   ipc [-n ROUND-TRIPS] [-k KIB of stream] [-s SLOTS of shared memory]
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,7 +18,9 @@
 #include "lab.h"
 
 #define CHUNK_BYTES 16384u
-#define SLOTS 8
+#define SLOTS_MAX 16
+
+static unsigned slots = SLOTS_MAX; /* of shared memory in use */
 
 /* What both processes share from fork on; each way uses some of it. */
 static struct channel {
@@ -27,7 +29,7 @@ static struct channel {
 		sem_t full,
 			empty; /* slots: a semaphore makes a system call only to sleep or to wake */
 		unsigned next_put, next_take;
-		char slot[SLOTS][CHUNK_BYTES];
+		char slot[SLOTS_MAX][CHUNK_BYTES];
 	} * there, *back;
 } channel;
 
@@ -86,7 +88,7 @@ static struct shared *map_shared(void)
 	if (shared == MAP_FAILED)
 		lab_die("mmap");
 	sem_init(&shared->full, 1, 0);
-	sem_init(&shared->empty, 1, SLOTS);
+	sem_init(&shared->empty, 1, slots);
 	return shared;
 }
 
@@ -136,7 +138,7 @@ static void put(struct shared *shared, size_t bytes)
 {
 	while (sem_wait(&shared->empty))
 		;
-	produce(shared->slot[shared->next_put++ % SLOTS], bytes);
+	produce(shared->slot[shared->next_put++ % slots], bytes);
 	sem_post(&shared->full);
 }
 
@@ -144,7 +146,7 @@ static void take(struct shared *shared, size_t bytes)
 {
 	while (sem_wait(&shared->full))
 		;
-	consume(shared->slot[shared->next_take++ % SLOTS], bytes);
+	consume(shared->slot[shared->next_take++ % slots], bytes);
 	sem_post(&shared->empty);
 }
 
@@ -223,6 +225,7 @@ int main(int argc, char **argv)
 		    {"unix", open_unix},
 		    {"tcp", open_tcp},
 		    {"memory", open_memory}};
+	slots = (unsigned)lab_option(argc, argv, 's', SLOTS_MAX);
 	const uint64_t trips = lab_option(argc, argv, 'n', 1000);
 	const uint64_t chunks = lab_option(argc, argv, 'k', 16384) * 1024 / CHUNK_BYTES;
 

@@ -102,6 +102,7 @@ int main(int argc, char **argv)
 
 			pair[i].did = did > pair[i].did ? did : pair[i].did;
 		}
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	if (ms)
 		lab_row("sibling", "times=%.3f", pair[2].did / pair[0].did); /* 0: there is none */
 	for (unsigned i = 1; ms && i < 4; i++) {

@@ -57,10 +57,10 @@ static void *contend(void *argument)
 {
 	struct one *mine = argument;
 
-	while (!stop) {
+	do {
 		mine->kind == SPIN ? spin_section(mine) : futex_section(mine);
 		lab_spin(length / 10); /* the lock is wanted nearly always */
-	}
+	} while (!stop);
 	return NULL;
 }
 

@@ -184,6 +184,7 @@ int main(int argc, char **argv)
 	turns = lab_shared(sizeof(*turns));
 	if (pipe(ping) || pipe(pong))
 		lab_die("pipe");
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	lab_pin(0);
 	for (int as_thread = 0; as_thread < 2; as_thread++) {
 		create(as_thread, many);

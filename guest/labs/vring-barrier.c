@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The one barrier that a vring can't do without: a driver and a device, a thread each, with the two words that
- * decide about kicks (virtio 1.2, 2.7.7 and 2.7.10, EVENT_IDX). Without it a request is now and then forgotten: it
+ * decide about kicks (virtio 1.2 §2.7.10 and §2.7.13.4, EVENT_IDX). Without it a request is now and then forgotten: it
  * is in the ring, nobody kicks, and the device sleeps.
  *
  *   vring-barrier [-n REQUESTS] [-s SECONDS at most for each half]

@@ -12,7 +12,7 @@
 #define PAGE 4096
 #define LOOK_MS 100
 #define PATIENCE_MS 20000
-#define WATCHED_MS 700 /* so that the host takes its samples, too */
+#define WATCHED_MS 500 /* so that the figure has some samples, too */
 
 static const char meminfo[] = "/proc/meminfo", balloon[] = "/proc/hyper/balloon";
 
@@ -28,6 +28,7 @@ static void tell(const char *step)
 	printf("guest: step=%s kernel=%lu user=%lu cache=%lu\n", step,
 	       lab_file_value(meminfo, "MemTotal") - free - user - cache, user, cache);
 	fflush(stdout);
+	getchar(); /* a line: the host has looked */
 	usleep(WATCHED_MS * 1000);
 }
 

@@ -70,6 +70,11 @@ static int in_guest(uint64_t mib)
 
 /* --- on the host; all in KiB */
 
+struct vm {
+	pid_t pid;
+	int input, output; /* of its console */
+};
+
 static uint64_t begin_ns;
 static const char *step = "before";
 
@@ -161,8 +166,8 @@ static void sample(pid_t pid, const char *image)
 	row("image-cache", (long)cached(image));
 }
 
-/* What the guest says of itself, at the moment at which the host hears of it. */
-static void hear(const char *line, pid_t pid, const char *image)
+/* What the guest says of itself, at the moment at which the host hears of it. It may wait for a line in return. */
+static void hear(const char *line, const struct vm *vm, const char *image)
 {
 	static char name[32];
 	unsigned long kernel, user, cache;
@@ -178,43 +183,48 @@ static void hear(const char *line, pid_t pid, const char *image)
 	row("guest-kernel", (long)kernel);
 	row("guest-user", (long)user);
 	row("guest-cache", (long)cache);
-	sample(pid, image);
+	sample(vm->pid, image);
+	if (write(vm->input, "\n", 1) != 1)
+		return; /* it has just ended: its output will say so */
 }
 
-static pid_t start(char **command, int *output)
+static struct vm start(char **command)
 {
-	int ends[2];
+	int ends[2], input[2];
 
-	if (pipe(ends))
+	if (pipe(ends) || pipe(input))
 		lab_die("pipe");
 	const pid_t pid = fork();
 
 	if (!pid) {
 		dup2(ends[1], 1);
+		dup2(input[0], 0);
 		close(ends[0]);
 		close(ends[1]);
+		close(input[0]);
+		close(input[1]);
 		execvp(command[0], command);
 		lab_die(command[0]);
 	}
 	close(ends[1]);
-	*output = ends[0];
-	return pid;
+	close(input[0]);
+	return (struct vm){pid, input[1], ends[0]};
 }
 
-static void watch(pid_t pid, int output, const char *image)
+static void watch(const struct vm *vm, const char *image)
 {
-	struct pollfd ready = {.fd = output, .events = POLLIN};
-	FILE *lines = fdopen(output, "re");
+	struct pollfd ready = {.fd = vm->output, .events = POLLIN};
+	FILE *lines = fdopen(vm->output, "re");
 	char line[256];
 
 	setvbuf(lines, NULL, _IONBF, 0); /* or poll() would not know of what is in the buffer */
 	for (;;) {
 		while (poll(&ready, 1, SAMPLE_MS) > 0)
 			if (fgets(line, sizeof(line), lines))
-				hear(line, pid, image);
+				hear(line, vm, image);
 			else
 				return;
-		sample(pid, image);
+		sample(vm->pid, image);
 	}
 }
 
@@ -238,16 +248,17 @@ static void forget(const char *image)
 
 static int on_host(const char *image, char **command)
 {
-	int output, status;
+	int status;
 
+	signal(SIGPIPE, SIG_IGN);
 	forget(image);
 	begin_ns = lab_now_ns();
 	watch_nothing(image);
 	step = "starting";
-	const pid_t pid = start(command, &output);
+	const struct vm vm = start(command);
 
-	watch(pid, output, image);
-	waitpid(pid, &status, 0);
+	watch(&vm, image);
+	waitpid(vm.pid, &status, 0);
 	step = "after";
 	watch_nothing(image);
 	return WIFEXITED(status) ? 0 : 1;

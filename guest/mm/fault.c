@@ -95,12 +95,25 @@ static int install(struct vm_area *area, uint64_t gva, uint64_t was, struct page
 	return result;
 }
 
+/* Until one could be had; false: there is none, even after reclaim. */
+static bool wait_for_page(void)
+{
+	struct page *page = page_alloc(0, 0);
+
+	if (page)
+		page_put(page);
+	return page;
+}
+
 /* The same, and what is left is given back: 0 or -ENOMEM. */
 static int install_and_put(struct vm_area *area, uint64_t gva, uint64_t was, struct page *page,
 			   uint64_t entry_bits)
 {
-	const int result = install(area, gva, was, &page, entry_bits);
+	int result;
 
+	/* Tables come from what is at hand. If that is nothing, a page is waited for as for any other fault. */
+	while ((result = install(area, gva, was, &page, entry_bits)) < 0 && wait_for_page())
+		;
 	if (page && was & PTE_PRESENT)
 		tlb_flush_range(area->space, gva, gva + PAGE_BYTES);
 	if (page)

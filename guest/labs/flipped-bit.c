@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reads a file that holds nothing but the letter d, and says what it got and what the kernel said.
+ * Reads a file of 16 blocks that holds nothing but the letter d, and says which blocks are right.
  *
  *   flipped-bit read TYPE DEVICE [NAME]    mounts, reads /file; NAME is for the row
  *   flipped-bit flip IMAGE                 turns over one bit in the midst of the file's data on the disk
@@ -8,22 +8,31 @@
 #include "lab_disk.h"
 
 #define LETTER 'd'
-#define CONTENT_BYTES 65536
-#define RUN 4096 /* so many of the letter in a row are data */
+#define BLOCK 4096
+#define BLOCKS 16
+#define DAMAGED 7 /* of the blocks */
+
+/* true: nothing but the letter. */
+static bool is_whole(const char *block)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		if (block[i] != LETTER)
+			return false;
+	return true;
+}
 
 static void flip(const char *path)
 {
 	const int fd = lab_open(path, O_RDWR);
-	static char block[RUN], expected[RUN];
+	unsigned found = 0;
+	char block[BLOCK];
 
-	memset(expected, LETTER, sizeof(expected));
-	for (off_t at = 0; pread(fd, block, RUN, at) == RUN; at += RUN) {
-		if (memcmp(block, expected, RUN) != 0)
+	for (off_t at = 0; pread(fd, block, BLOCK, at) == BLOCK; at += BLOCK) {
+		if (!is_whole(block) || found++ < DAMAGED)
 			continue;
-		at += RUN / 2;
-		if (pwrite(fd, "e", 1, at) != 1)
+		if (pwrite(fd, "e", 1, at + BLOCK / 2) != 1)
 			lab_die(path);
-		printf("byte %ld of the disk: 'd' is 'e' now\n", (long)at);
+		printf("byte %ld of the disk: 'd' is 'e' now\n", (long)at + BLOCK / 2);
 		close(fd);
 		return;
 	}
@@ -31,23 +40,29 @@ static void flip(const char *path)
 	exit(1);
 }
 
-/* How many bytes are wrong, and with which error reading ended. */
+/* Block by block, also behind one that can't be read. */
 static void read_file(const char *name)
 {
-	static char content[CONTENT_BYTES];
 	const int fd = lab_open(LAB_MOUNT "/file", O_RDONLY);
-	unsigned wrong = 0, got = 0;
-	ssize_t now;
+	unsigned good = 0, wrong = 0, refused = 0;
+	int error = 0;
 
-	while ((now = read(fd, content, sizeof(content))) > 0) {
-		for (ssize_t i = 0; i < now; i++)
-			wrong += content[i] != LETTER;
-		got += (unsigned)now;
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		char block[BLOCK];
+
+		if (pread(fd, block, BLOCK, (off_t)i * BLOCK) != BLOCK) {
+			error = errno;
+			refused++;
+		} else if (is_whole(block)) {
+			good++;
+		} else {
+			wrong++;
+		}
 	}
-	printf("%-9s read %5u bytes, %u of them wrong, then: %s\n", name, got, wrong,
-	       now < 0 ? strerror(errno) : "the end");
-	lab_row("read", "type=%s bytes=%u good=%u wrong=%u error=%d", name, got, got - wrong, wrong,
-		now < 0 ? errno : 0);
+	printf("%-9s %2u blocks right, %u wrong, %u refused%s%s\n", name, good, wrong, refused,
+	       error ? ": " : "", error ? strerror(error) : "");
+	lab_row("read", "type=%s good=%u wrong=%u refused=%u error=%d", name, good, wrong, refused,
+		error);
 	close(fd);
 }
 

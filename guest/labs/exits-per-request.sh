@@ -73,9 +73,9 @@ run diskbench,hda --disk "$folder/disk.img,model=ide-dma"
 report ide-dma ide0 'piix3-ide, channel 0' 'COMMAND .* = 0xc8' 0
 run diskbench,vda --disk "$folder/disk.img"
 report virtio-blk disk0 'virtio-pci, queue 0' 'nothing' 0
-run netbench,net0 --net user,model=ne2k
+run netbench,eth0 --net user,model=ne2k
 report ne2000 net0 'ne2000, transmit' 'CR .* = 0x26' 1
-run netbench,net0 --net user,model=e1000
+run netbench,eth0 --net user,model=e1000
 report e1000 net0 'e1000, transmit' 'TDT' 1
-run netbench,net0 --net user
+run netbench,eth0 --net user
 report virtio-net net0 'virtio-pci, send 0' 'nothing' 0

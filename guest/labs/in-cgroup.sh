@@ -53,6 +53,10 @@ disk)
 	# the disk below the file system of the file, as MAJOR:MINOR; of a partition the whole disk
 	device=$(stat -c %d "${limit#*:}")
 	device=$((device >> 8)):$((device & 255))
+	if [ ! -e "/sys/dev/block/$device" ]; then
+		echo "in-cgroup: ${limit#*:} isn't on a disk, so nobody counts what is read from it"
+		exit 0
+	fi
 	if [ -e "/sys/dev/block/$device/partition" ]; then
 		device=$(cat "/sys/dev/block/$device/../dev")
 	fi

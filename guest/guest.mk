@@ -38,9 +38,9 @@ GUEST_SMALL := $(if $(findstring clang,$(CC)),-Oz,-Os)
 GUEST_FAST := $(addprefix guest/,$(addprefix arch/,cpu.o switch% tlb.o trap.o xstate.o) $(addprefix mm/,area.o cache.o fault.o \
 		page.o paging.o slab.o space.o space_pages.o tables.o user.o) \
 	$(addprefix sched/,fair.o mutex.o run_queue.o schedule.o task.o timer.o wait.o) syscall/dispatch.o time/clock.o \
-	$(addprefix fs/,cached_io.o calls_io.o dentry.o file.o files.o iobuf.o path.o pipe.o poll.o) \
-	$(addprefix proc/,exec.o exit.o fork.o process.o) $(addprefix virtio/,net.o queue.o split.o) \
-	$(addprefix net/,card.o inet_stream.o offload.o)) $(addprefix lwip/core/,pbuf.o tcp.o tcp_in.o tcp_out.o)
+	$(addprefix fs/,cached_io.o calls_io.o dentry.o file.o files.o initramfs.o iobuf.o path.o pipe.o poll.o random.o) lib/string.o \
+	$(addprefix proc/,exec.o exit.o fork.o process.o) $(addprefix virtio/,queue.o split.o) \
+	$(addprefix net/,card.o inet_stream.o offload.o)) $(addprefix lwip/core/,pbuf.o tcp_in.o tcp_out.o)
 
 # A change of compiler or flags rebuilds everything.
 GUEST_STAMP := $(G)/.flags

@@ -2,14 +2,11 @@
  *
  * setsockopt() and getsockopt(). Numbers are Linux's.
  */
-#include <lwip/igmp.h>
 #include <lwip/ip.h>
 #include <lwip/raw.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
 
-#include "guest/lib/string.h"
-#include "guest/mm/slab.h"
 #include "guest/mm/user.h"
 #include "guest/net/inet_socket.h"
 #include "guest/net/interface.h"
@@ -46,11 +43,6 @@ enum tcp_option {
 #define NS_PER_S 1000000000ull
 #define NS_PER_US 1000ull
 
-struct group { /* that a socket is a member of */
-	struct list link;
-	ip4_addr_t interface, address;
-};
-
 struct time_value { /* struct timeval */
 	int64_t seconds, microseconds;
 };
@@ -66,65 +58,6 @@ static void set_flag(struct inet *inet, u8_t flag, bool on)
 void inet_apply_options(struct inet *inet)
 {
 	set_flag(inet, SOF_REUSEADDR, inet->reuses_address);
-}
-
-/* --- membership of groups */
-static int join_or_leave(struct inet *inet, uint64_t gva, uint32_t length, bool join)
-{
-	struct {
-		ip4_addr_t address, interface;
-		int32_t index;
-	} request = {.index = 0};
-	const uint32_t known = length < sizeof(request) ? length : sizeof(request);
-	struct group *group;
-	struct netif *netif;
-
-	if (inet_is_stream(inet) || length < 2 * sizeof(ip4_addr_t))
-		return -EINVAL;
-	if (user_read(&request, gva, known))
-		return -EFAULT;
-	if (!ip4_addr_ismulticast(&request.address))
-		return -EINVAL;
-	netif = request.index ? netif_get_by_index((u8_t)request.index) : NULL;
-	if (netif)
-		request.interface = *netif_ip4_addr(netif);
-	list_for_each(link, &inet->groups)
-	{
-		group = container_of(link, struct group, link);
-		if (!ip4_addr_cmp(&group->address, &request.address))
-			continue;
-		if (join)
-			return -EADDRINUSE;
-		igmp_leavegroup(&group->interface, &group->address);
-		list_remove(&group->link);
-		kfree(group);
-		return 0;
-	}
-	if (!join)
-		return -EADDRNOTAVAIL;
-	group = kmalloc(sizeof(*group));
-	if (!group)
-		return -ENOMEM;
-	group->interface = request.interface;
-	group->address = request.address;
-	if (igmp_joingroup(&group->interface, &group->address)) {
-		kfree(group);
-		return -ENODEV;
-	}
-	list_add_last(&inet->groups, &group->link);
-	return 0;
-}
-
-void inet_leave_groups(struct inet *inet)
-{
-	struct list *link;
-
-	while ((link = list_pop(&inet->groups))) {
-		struct group *group = container_of(link, struct group, link);
-
-		igmp_leavegroup(&group->interface, &group->address);
-		kfree(group);
-	}
 }
 
 /* --- setting */
@@ -317,7 +250,7 @@ static int set_locked(struct inet *inet, int level, int option, uint64_t gva, ui
 	if (level == SOL_SOCKET && option == SO_BINDTODEVICE)
 		return bind_to_device(inet, gva, length);
 	if (level == IPPROTO_IP && (option == IP_ADD_MEMBERSHIP || option == IP_DROP_MEMBERSHIP))
-		return join_or_leave(inet, gva, length, option == IP_ADD_MEMBERSHIP);
+		return inet_join_or_leave(inet, gva, length, option == IP_ADD_MEMBERSHIP);
 	error = level == IPPROTO_IP && option == IP_MULTICAST_IF
 			? read_interface(gva, length, &value)
 			: read_value(level, gva, length, &value);

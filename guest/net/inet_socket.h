@@ -59,7 +59,7 @@ struct inet {
 	bool is_listening, is_connecting, was_connected;
 	bool no_more_in, no_more_out; /* shut down, or as peer_has_ended says */
 	bool peer_has_ended;	      /* its FIN has come */
-	bool is_broken; /* reset, or given up */
+	bool is_broken;		      /* reset, or given up */
 	bool has_broadcast, has_header, reuses_address, lingers;
 	struct list backlog, in_backlog; /* connections that wait for accept() */
 	unsigned backlog_count;
@@ -111,7 +111,7 @@ int inet_stream_connect(struct inet *inet, const struct end *end, bool waits);
 int inet_stream_accept(struct inet *inet, bool waits, unsigned flags, struct file **file);
 int inet_stream_shutdown(struct inet *inet, bool in, bool out);
 void inet_stream_close(struct inet *inet);
-void inet_stream_serve(struct inet *inet); /* its PCB's callbacks from here on */
+void inet_stream_serve(struct inet *inet);  /* its PCB's callbacks from here on */
 void inet_stream_let_go(struct inet *inet); /* of its PCB, if both sides have ended it */
 int64_t inet_stream_send(struct inet *inet, struct iobuf *data, unsigned flags);
 int64_t inet_stream_receive(struct inet *inet, struct iobuf *data, struct receive *receive,
@@ -131,6 +131,9 @@ int64_t inet_datagram_receive(struct inet *inet, struct iobuf *data, struct rece
 int inet_set_option(struct file *file, int level, int option, uint64_t value_gva, uint32_t length);
 int inet_get_option(struct file *file, int level, int option, uint64_t value_gva,
 		    uint64_t length_gva);
+/* --- inet_groups.c */
+/* A struct ip_mreq or ip_mreqn of the program. */
+int inet_join_or_leave(struct inet *inet, uint64_t gva, uint32_t length, bool join);
 /* Ends its membership of multicast groups. */
 void inet_leave_groups(struct inet *inet);
 /* What was asked for of the PCB before. */

@@ -109,7 +109,7 @@ run:
 	$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/run-guest $(ARGS)
 
-check:
+check: build/guest/gen/syscall-signatures.h
 	@scripts/setup check
 	@scripts/check
 

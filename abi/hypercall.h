@@ -42,12 +42,13 @@ enum hypercall_number {
 	HYPERCALL_POWEROFF = 4, /* (): clean power-off */
 	HYPERCALL_PANIC = 5,	/* (): the guest has panicked; exit status 12 */
 	HYPERCALL_DOORBELL_COUNT = 6, /* (doorbell) -> how often the VMM has seen it rung */
-	HYPERCALL_COUNTERS = 7, /* (gpa, room) -> how many counters there are: this VM's exits so
-				  * far, the first room of them as an array of struct hypercall_counter */
-	HYPERCALL_MULTICALL =
-		8, /* (gpa, count) -> count: serves an array of struct hypercall_call in
-				  * its order, one exit for all. Not inside: itself, COUNTERS, TRACE */
-	HYPERCALL_TRACE = 9,	 /* (gpa, len_bytes) -> records shown: abi/syscall_trace.h */
+	/* (gpa, room) -> how many counters there are: this VM's exits so far, the first room of them as an
+	 * array of struct hypercall_counter */
+	HYPERCALL_COUNTERS = 7,
+	/* (gpa, count) -> count: serves an array of struct hypercall_call in its order, one exit for all.
+	 * Inside, this one, COUNTERS and TRACE are -ENOSYS. */
+	HYPERCALL_MULTICALL = 8,
+	HYPERCALL_TRACE = 9, /* (gpa, len_bytes) -> records shown: abi/syscall_trace.h */
 	HYPERCALL_COUNT
 };
 

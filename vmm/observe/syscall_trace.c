@@ -282,6 +282,7 @@ int64_t syscall_trace_format(const uint8_t *batch, size_t len_bytes, char *buf, 
 	const struct syscall_signature *signature;
 	struct record record;
 
+	buf[0] = '\0';
 	if (!parse(&record, batch, len_bytes))
 		return -EINVAL;
 	signature = syscall_signature(record.head.number);

@@ -21,7 +21,7 @@ void syscall_trace_close(struct syscall_trace *trace); /* NULL is fine */
  * written any more, one warning says so, tracing stops and the VM goes on. */
 int64_t syscall_trace_write(struct syscall_trace *trace, const uint8_t *batch, size_t len_bytes);
 
-/* The line of the record at the start of batch, without newline and cut to size: the record's bytes, or
+/* The line of the record at the start of batch, without newline and cut to size (> 0): the record's bytes, or
  * -EINVAL. */
 int64_t syscall_trace_format(const uint8_t *batch, size_t len_bytes, char *line, size_t size);
 

@@ -53,8 +53,9 @@ static int show_syscalls(const struct proc_subject *subject, struct text *text)
 static int show_devices(const struct proc_subject *subject, struct text *text)
 {
 	(void)subject;
-	text_print(text, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n 10 misc\n136 pts\n\n"
-			 "Block devices:\n  3 ide0\n 22 ide1\n254 virtblk\n");
+	text_print(text,
+		   "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n 10 misc\n136 pts\n\n"
+		   "Block devices:\n  3 ide0\n 22 ide1\n254 virtblk\n");
 	return text->error;
 }
 

@@ -8,7 +8,9 @@
 
 #include <cpuid.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,6 +63,12 @@ static inline double lab_tsc_per_ms(void)
 	while ((ns = lab_now_ns() - start_ns) < 20000000)
 		;
 	return (double)(lab_tsc() - start) * 1e6 / (double)ns;
+}
+
+/* For children that would never end by themselves. */
+static inline void lab_die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 static inline void lab_spin(uint64_t iterations)

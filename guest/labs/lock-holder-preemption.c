@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 	unsigned threads = (unsigned)lab_option(argc, argv, 'n', lab_cpus());
 	struct one sum[2] = {0};
 
+	lab_row("processor", "emulated=%d", lab_cpu_is_emulated());
 	threads = threads < THREADS_MAX ? threads : THREADS_MAX;
 	cpus = lab_cpus();
 	long_wait = (uint64_t)(tsc_per_ms / 2);

@@ -27,6 +27,7 @@ static pid_t start_loop(unsigned index, int level)
 		lab_die("fork");
 	if (child)
 		return child;
+	lab_die_with_parent();
 	if (setpriority(PRIO_PROCESS, 0, level))
 		lab_die("setpriority");
 	for (;;) {

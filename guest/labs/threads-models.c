@@ -159,8 +159,10 @@ static void blocking(bool as_thread)
 	over = false;
 	if (as_thread && pthread_create(&thread, NULL, work, NULL))
 		lab_die("pthread_create");
-	if (!as_thread && (child = fork()) == 0)
+	if (!as_thread && (child = fork()) == 0) {
+		lab_die_with_parent();
 		work(NULL);
+	}
 	before = *turns;
 	usleep(BLOCK_MS * 1000);
 	after = *turns;

@@ -39,6 +39,7 @@ static pid_t start_loop(int nice_level)
 	if (child < 0)
 		lab_die("fork");
 	if (!child) {
+		lab_die_with_parent();
 		setpriority(PRIO_PROCESS, 0, nice_level);
 		for (;;)
 			lab_spin(1000000);
@@ -88,6 +89,8 @@ int main(int argc, char **argv)
 
 	loops = (unsigned)lab_option(argc, argv, 'n', 3);
 	loops = loops < LOOPS_MAX ? loops : LOOPS_MAX;
+	if (access(TRACE, W_OK))
+		lab_die(TRACE); /* before there are loops to be stopped */
 	lab_pin(0);
 	setpriority(PRIO_PROCESS, 0, -20); /* so that the loops don't keep us from stopping them */
 	for (unsigned i = 0; i < loops; i++)

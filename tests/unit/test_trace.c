@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +72,8 @@ static void names_the_device_behind_a_bridge(void **state)
 
 static void shows_registers_if_asked_to(void **state)
 {
-	const struct kvm_regs regs = {.rax = 1, .rdx = 0x3f8, .rsp = UINT64_MAX, .rflags = 2};
+	const struct trace_registers regs = {
+		.rax = 1, .rdx = 0x3f8, .rsp = UINT64_MAX, .rflags = 2};
 	struct trace_exit exit = {.reason = EXIT_HLT, .rip = 0x1000, .registers = &regs};
 	char line[384];
 

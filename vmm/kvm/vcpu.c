@@ -221,6 +221,23 @@ static bool handle_exit(struct vcpu *vcpu, struct trace_exit *exit)
 	}
 }
 
+static void write_trace(const struct vcpu *vcpu, struct trace *trace, struct trace_exit exit)
+{
+	const struct kvm_regs *regs = &vcpu->run->s.regs.regs;
+	const struct trace_registers registers = {.rax = regs->rax,
+						  .rbx = regs->rbx,
+						  .rcx = regs->rcx,
+						  .rdx = regs->rdx,
+						  .rsi = regs->rsi,
+						  .rdi = regs->rdi,
+						  .rsp = regs->rsp,
+						  .rflags = regs->rflags};
+
+	if (trace_wants_registers(trace))
+		exit.registers = &registers;
+	trace_write(trace, &exit);
+}
+
 /* KVM_RUN has returned with an exit: serves and counts it. False when the vCPU cannot go on. */
 static bool serve_exit(struct vcpu *vcpu)
 {
@@ -236,9 +253,7 @@ static bool serve_exit(struct vcpu *vcpu)
 	vcpu->last_exit = exit;
 	if (trace) {
 		exit.end_ns = clock_read_ns(CLOCK_MONOTONIC);
-		if (trace_wants_registers(trace))
-			exit.registers = &vcpu->run->s.regs.regs;
-		trace_write(trace, &exit);
+		write_trace(vcpu, trace, exit);
 	}
 	return goes_on;
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/kvm.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -150,12 +149,12 @@ static bool ends_in_space(const struct line *line)
 	return line->used && line->buf[line->used - 1] == ' ';
 }
 
-/* Those that carry an access's operands and say where the guest was. */
-static void add_registers(struct line *line, const struct kvm_regs *regs)
+static void add_registers(struct line *line, const struct trace_registers *regs)
 {
-	add(line, "  rax 0x%llx rbx 0x%llx rcx 0x%llx rdx 0x%llx rsi 0x%llx rdi 0x%llx", regs->rax,
-	    regs->rbx, regs->rcx, regs->rdx, regs->rsi, regs->rdi);
-	add(line, " rsp 0x%llx rflags 0x%llx", regs->rsp, regs->rflags);
+	add(line, "  rax 0x%" PRIx64 " rbx 0x%" PRIx64 " rcx 0x%" PRIx64 " rdx 0x%" PRIx64,
+	    regs->rax, regs->rbx, regs->rcx, regs->rdx);
+	add(line, " rsi 0x%" PRIx64 " rdi 0x%" PRIx64 " rsp 0x%" PRIx64 " rflags 0x%" PRIx64,
+	    regs->rsi, regs->rdi, regs->rsp, regs->rflags);
 }
 
 static void add_what(struct line *line, const struct trace_exit *exit)

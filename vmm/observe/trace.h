@@ -14,8 +14,12 @@
 #include "bus/bus.h"
 #include "observe/counters.h"
 
-struct kvm_regs;
 struct trace;
+
+/* Those that carry an access's operands, and say where the guest was. */
+struct trace_registers {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rflags;
+};
 
 /* What is known of one exit. Times: CLOCK_MONOTONIC. */
 struct trace_exit {
@@ -28,8 +32,9 @@ struct trace_exit {
 	unsigned count;	  /* PIO: repetitions of a string instruction, else 1 */
 	uint64_t value;	  /* read or written; hypercall: its result */
 	uint64_t rip;	  /* 0: not known */
-	const struct bus_window *window;  /* NULL: nobody there */
-	const struct kvm_regs *registers; /* only while the line is written; NULL: not asked for */
+	const struct bus_window *window; /* NULL: nobody there */
+	const struct trace_registers
+		*registers; /* only while the line is written; NULL: not asked for */
 };
 
 /* path NULL: standard error. 0 or -errno. Time zero is now. */

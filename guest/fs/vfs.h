@@ -143,7 +143,7 @@ struct file_operations {
 	int (*sync)(struct file *file);
 	/* Each close() of a descriptor, for e.g. POSIX locks and write errors. */
 	int (*flush)(struct file *file);
-	void (*release)(struct file *file); /* the last reference is gone */
+	void (*release)(struct file *file);	/* the last reference is gone */
 	const struct socket_operations *socket; /* NULL: it is none */
 };
 

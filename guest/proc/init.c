@@ -20,7 +20,8 @@ static char *const environment[] = {"HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbi
 				    NULL};
 static const char *const usual[] = {"/init", "/sbin/init", "/bin/sh"};
 
-#define QEMU_ADDS "virtio_mmio.device=" /* machine microvm: at the very end, where its devices are */
+#define QEMU_ADDS \
+	"virtio_mmio.device=" /* machine microvm: at the very end, where its devices are */
 
 /* What stands behind a lone "--" on the command line is for init. */
 static void read_arguments(void)

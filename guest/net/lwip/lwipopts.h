@@ -44,7 +44,8 @@
 #define LWIP_DHCP 1
 #define LWIP_DHCP_GET_NTP_SRV 0
 #define DHCP_DOES_ARP_CHECK 0
-#define LWIP_DNS 1 /* DHCP passes name servers on (dns_setserver()); asking them is the programs' business */
+#define LWIP_DNS \
+	1 /* DHCP passes name servers on (dns_setserver()); asking them is the programs' business */
 #define DNS_MAX_SERVERS 3
 #define IP_SOF_BROADCAST 1
 #define IP_SOF_BROADCAST_RECV 0

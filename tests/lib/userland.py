@@ -60,6 +60,7 @@ done
 mkdir "$1/dev/pts" "$1/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=666 pts "$1/dev/pts"
 ln -s pts/ptmx "$1/dev/ptmx"
+chroot "$1" /bin/busybox ifconfig lo up
 exec chroot "$1" /init "$2"
 """
 

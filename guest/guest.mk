@@ -79,6 +79,9 @@ $(LWIP_OBJ): $(G)/obj/lwip/%.o: build/lwip/.unpacked $(GUEST_STAMP)
 	$(Q)$(GUEST_CC) $(GUEST_CPPFLAGS) $(filter-out $(WARN),$(GUEST_CFLAGS)) $(LWIP_FLAGS) \
 		-Werror=implicit-function-declaration $(GUEST_OPT) -MMD -MP -c -o $@ $(LWIP)/src/$*.c
 
+# Headers of the system's, and what they include, are in no .d file.
+$(LWIP_OBJ) $(filter $(G)/obj/guest/net/% %/procfs/net.o,$(GUEST_OBJ)): guest/net/lwip/lwipopts.h
+
 # Data is copied into segments by guest/net/inet_stream.c, straight from the program.
 $(G)/obj/lwip/core/tcp_out.o: LWIP_FLAGS := -DMEMCPY=net_fill
 # What is longer than the MTU goes by guest/net/offload.c, which knows cards that cut segments themselves.

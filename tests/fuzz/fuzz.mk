@@ -148,7 +148,7 @@ $(B)/fuzz_guest_net: $(K)/tests/fuzz/fuzz_guest_net.o $(FUZZ_GUEST_NET)
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(LDFLAGS) -pie -fsanitize=fuzzer -Wl,--allow-multiple-definition -o $@ $^
 
-$(K)/counted/fuzz_guest_net.o: tests/fuzz/fuzz_guest_net.c $(FLAGS_STAMP) tests/kernel/net_rig.h
+$(K)/counted/fuzz_guest_net.o: tests/fuzz/fuzz_guest_net.c $(FLAGS_STAMP) tests/kernel/net_rig.h tests/kernel/net_wire.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) -DFUZZ_COUNTED -c -o $@ $<
 

@@ -7,8 +7,7 @@
  *
  * With FUZZ_COUNTED it is a program: fuzz_guest_net FRAMES [SEED].
  */
-#include "tests/kernel/net_rig.h"
-#include "tests/unit/ip_packets.h"
+#include "tests/kernel/net_wire.h"
 
 #define ECHO_PORT 7
 #define SERVED 4 /* connections at the same time; the oldest one is closed */
@@ -23,8 +22,6 @@ const char *__asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, guest_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 0, 1}, guest_ip[4] = {10, 0, 0, 2};
 static struct file *listener, *served[SERVED], *client, *datagrams, *raw;
 static struct {
 	uint8_t numbers[8]; /* sequence and acknowledgement of the guest's last segment */
@@ -99,47 +96,6 @@ static void serve(void)
 }
 
 /* --- frames */
-static size_t make_ethernet(uint8_t *frame, unsigned type, bool to_all)
-{
-	memcpy(frame, guest_mac, 6);
-	if (to_all)
-		memset(frame, 0xff, 6);
-	memcpy(frame + 6, our_mac, 6);
-	be16_put(frame + 12, type);
-	return 14;
-}
-
-static size_t make_arp(uint8_t *frame, uint8_t operation)
-{
-	static const uint8_t fixed[] = {0, 1, 8, 0, 6, 4, 0};
-	const size_t at = make_ethernet(frame, 0x0806, operation == 1);
-
-	memcpy(frame + at, fixed, sizeof(fixed));
-	frame[at + 7] = operation;
-	memcpy(frame + at + 8, our_mac, 6);
-	memcpy(frame + at + 14, our_ip, 4);
-	memcpy(frame + at + 18, guest_mac, 6);
-	memcpy(frame + at + 24, guest_ip, 4);
-	return at + 28;
-}
-
-static size_t make_ip(uint8_t *frame, uint8_t protocol, size_t payload, unsigned fragment)
-{
-	const size_t at = make_ethernet(frame, 0x0800, false);
-	uint8_t *ip = frame + at;
-
-	memset(ip, 0, 20);
-	ip[0] = 0x45;
-	be16_put(ip + 2, (unsigned)(20 + payload));
-	ip[5] = 7; /* one datagram for all fragments */
-	be16_put(ip + 6, fragment);
-	ip[8] = 64;
-	ip[9] = protocol;
-	memcpy(ip + 12, our_ip, 4);
-	memcpy(ip + 16, guest_ip, 4);
-	return at + 20;
-}
-
 /* A segment that fits the guest's last one; those without connection go to the echo server. */
 static size_t make_tcp(uint8_t *frame, uint8_t flags, unsigned payload)
 {
@@ -198,30 +154,6 @@ static size_t make(uint8_t *frame, uint8_t kind, uint8_t detail)
 	case 5: return make_other(frame, 17, 0, (detail % 2 ? 0x2000 : 0) | detail / 2, 64);
 	default: return make_tcp(frame, flags[kind / 16 % 8], kind & 1 ? detail * 5u : 0);
 	}
-}
-
-static void put_sums_right(uint8_t *frame, size_t bytes)
-{
-	uint8_t *ip = frame + 14;
-	const unsigned header = (ip[0] & 15) * 4u;
-	unsigned length, at;
-
-	if (bytes < 34 || be16_get(frame + 12) != 0x0800 || header < 20 || 14 + header > bytes)
-		return;
-	be16_put(ip + 10, 0);
-	be16_put(ip + 10, ~plain_sum(ip, header, 0) & 0xffff);
-	length = be16_get(ip + 2);
-	if (length < header || 14 + length > bytes)
-		return;
-	length -= header;
-	at = ip[9] == 6 ? 16 : ip[9] == 17 ? 6 : 2;
-	if (length < at + 2)
-		return;
-	be16_put(ip + header + at, 0);
-	be16_put(ip + header + at,
-		 ~plain_sum(ip + header, length,
-			    ip[9] == 6 || ip[9] == 17 ? pseudo_sum(ip, false, ip[9], length) : 0) &
-			 0xffff);
 }
 
 /* kind, detail, how many changes, how to end; then pairs of place and value. */

@@ -33,7 +33,8 @@ $(K)/lwip/%.o: build/lwip/.unpacked $(FLAGS_STAMP)
 
 $(K)/lwip/core/tcp_out.o: LWIP_FLAGS := -DMEMCPY=net_fill
 $(K)/lwip/core/ipv4/ip4.o: LWIP_FLAGS := -Dip4_frag=net_send_long
-$(B)/tests/kernel/test_net%: $(NET_OBJ)
+$(filter $(B)/tests/kernel/test_net_%,$(KERNEL_TESTS)): $(NET_OBJ)
+$(NET_OBJ): guest/net/lwip/lwipopts.h
 
 $(K)/libkernel.a: $(KERNEL_SRC:%.c=$(K)/%.o)
 	$(call say,AR,$@)
@@ -42,7 +43,7 @@ $(K)/libkernel.a: $(KERNEL_SRC:%.c=$(K)/%.o)
 $(B)/tests/kernel/test_%: $(K)/tests/kernel/test_%.o $(FAKES_SRC:%.c=$(K)/%.o) $(K)/libkernel.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -pie -Wl,--allow-multiple-definition -o $@ $^ -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -pie -Wl,--allow-multiple-definition -o $@ -Wl,--start-group $^ -Wl,--end-group -lcmocka
 
 .SECONDARY: $(KERNEL_TESTS:$(B)/%=$(K)/%.o) $(FAKES_SRC:%.c=$(K)/%.o)
 

@@ -21,7 +21,6 @@
 #include "guest/net/memory.h"
 #include "guest/net/stack.h"
 #include "guest/proc/process.h"
-#include "guest/virtio/balloon.h"
 #include "tests/kernel/host.h"
 
 #define RIG_RAM (64ull << 20)
@@ -124,11 +123,6 @@ int file_create(const struct file_operations *operations, struct inode *inode, u
 	file->flags = flags;
 	*made = file;
 	return 0;
-}
-
-bool balloon_relieve(void)
-{
-	return false;
 }
 
 /* The same in every run. */

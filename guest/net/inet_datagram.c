@@ -3,10 +3,12 @@
  * Datagrams: UDP, raw IP, and the sockets for echoes that need no privilege (SOCK_DGRAM with IPPROTO_ICMP),
  * whose port is the echo's identifier.
  */
+#include <lwip/icmp.h>
 #include <lwip/igmp.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/prot/icmp.h>
 #include <lwip/prot/ip4.h>
+#include <lwip/prot/udp.h>
 #include <lwip/raw.h>
 #include <lwip/udp.h>
 
@@ -64,6 +66,52 @@ static u8_t received_raw(void *context, struct raw_pcb *pcb, struct pbuf *packet
 		keep_or_drop(inet, copy, &(struct end){.ip = *from});
 	}
 	return 0;
+}
+
+/* --- refusals: ICMP says that nobody has the port, and quotes our header. */
+static void refuse(const struct ip_hdr *ip, const struct udp_hdr *udp)
+{
+	for (struct udp_pcb *pcb = udp_pcbs; pcb; pcb = pcb->next) {
+		struct inet *inet = pcb->recv_arg;
+
+		if (pcb->recv != received_udp || !(pcb->flags & UDP_FLAGS_CONNECTED) ||
+		    pcb->local_port != lwip_ntohs(udp->src) ||
+		    pcb->remote_port != lwip_ntohs(udp->dest) ||
+		    pcb->remote_ip.addr != ip->dest.addr)
+			continue;
+		inet->error = -ECONNREFUSED;
+		waitq_wake(&inet->changed);
+	}
+}
+
+static u8_t received_icmp(void *unused, struct raw_pcb *pcb, struct pbuf *packet,
+			  const ip_addr_t *from)
+{
+	const u16_t header = IPH_HL_BYTES((const struct ip_hdr *)packet->payload);
+	struct {
+		struct icmp_echo_hdr icmp;
+		struct ip_hdr ip;
+		struct udp_hdr udp;
+	} quote;
+
+	(void)unused, (void)pcb, (void)from;
+	if (pbuf_copy_partial(packet, &quote, sizeof(quote), header) == sizeof(quote) &&
+	    quote.icmp.type == ICMP_DUR && quote.icmp.code == ICMP_DUR_PORT &&
+	    IPH_HL_BYTES(&quote.ip) == IP_HLEN && IPH_PROTO(&quote.ip) == IP_PROTO_UDP)
+		refuse(&quote.ip, &quote.udp);
+	return 0;
+}
+
+/* From the first connect() on. */
+static void hear_refusals(void)
+{
+	static struct raw_pcb *hearing;
+
+	if (hearing)
+		return;
+	hearing = raw_new(IP_PROTO_ICMP);
+	if (hearing)
+		raw_recv(hearing, received_icmp, NULL);
 }
 
 int inet_datagram_new(struct inet *inet)
@@ -147,6 +195,7 @@ int inet_datagram_connect(struct inet *inet, const struct end *end)
 			     : raw_connect(inet->raw, &end->ip);
 	if (error)
 		return inet_error(error);
+	hear_refusals();
 	inet->was_connected = true;
 	inet->peer = *end;
 	if (ip4_addr_isany_val(inet->local.ip))

@@ -55,6 +55,11 @@ static inline void wire_keep(const uint8_t *frame, unsigned bytes)
 	wire.frame[wire.end++].length = bytes;
 }
 
+static inline void wire_forget(void)
+{
+	wire.first = wire.end = 0;
+}
+
 static inline void wire_answer_arp(void)
 {
 	uint8_t frame[64];
@@ -242,7 +247,7 @@ static inline void break_off(struct peer *peer, struct file *file)
 {
 	peer_send(peer, TCP_RST | TCP_ACK, NULL, 0);
 	rig_close(file);
-	wire.first = wire.end = 0;
+	wire_forget();
 }
 
 #endif

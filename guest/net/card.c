@@ -106,9 +106,14 @@ static bool send_in_place(struct netif *netif, struct net_device *nic, struct pb
 static err_t send_frame(struct netif *netif, struct pbuf *p)
 {
 	struct card *card = netif->state;
-	const bool done = card->nic->send_packet ? send_in_place(netif, card->nic, p)
-						 : send_copy(card->nic, p);
+	bool done;
 
+	if (!netif_is_link_up(netif)) {
+		card->unsendable++;
+		return ERR_OK; /* for lwIP it got lost on its way */
+	}
+	done = card->nic->send_packet ? send_in_place(netif, card->nic, p)
+				      : send_copy(card->nic, p);
 	card->has_unsent = true;
 	card->nic->sent += done;
 	card->sent_bytes += done ? p->tot_len : 0;
@@ -290,6 +295,19 @@ void card_watch_cables(void)
 		else if (!link && netif_is_link_up(&card->netif))
 			netif_set_link_down(&card->netif);
 	}
+}
+
+struct netif *card_route_unplugged(const ip4_addr_t *from, const ip4_addr_t *to)
+{
+	for (struct card *card = first; card; card = card->next) {
+		const ip4_addr_t *own = netif_ip4_addr(&card->netif);
+
+		if (netif_is_up(&card->netif) && !netif_is_link_up(&card->netif) &&
+		    !ip4_addr_isany_val(*own) &&
+		    ((from && ip4_addr_cmp(from, own)) || ip4_addr_cmp(to, own)))
+			return &card->netif;
+	}
+	return NULL;
 }
 
 /* --- */

@@ -33,6 +33,9 @@ void card_flush_all(void);
 bool card_is_polled(void);
 /* Learns which cables are plugged in. */
 void card_watch_cables(void);
+/* For lwIP, which knows no way through a card without cable: that of packets from (or NULL) or to its address.
+ * They get lost there, so that connections wait for the cable as they wait for a silent peer. NULL: none. */
+struct netif *card_route_unplugged(const ip4_addr_t *from, const ip4_addr_t *to);
 /* Takes an interface up or down, with what that means for groups and addresses. */
 void card_set_up(struct netif *netif, bool up);
 

@@ -14,13 +14,6 @@
 #define CLOCK_EVERY 16
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__asan_default_options(void);
-
-/* What is alive at the end is partly reachable only from the kernel's RAM, where no sanitizer looks. */
-const char *__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
 
 static struct file *listener, *served[SERVED], *client, *datagrams, *raw;
 static struct {

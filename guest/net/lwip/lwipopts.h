@@ -60,6 +60,8 @@
 #define LWIP_NETIF_LOOPBACK_MULTITHREADING 0
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_HOOK_FILENAME "guest/net/card.h"
+#define LWIP_HOOK_IP4_ROUTE_SRC card_route_unplugged
 
 /* --- TCP: the largest segment is loopback's; a card's MTU, and the peer, make it smaller */
 #define LWIP_TCP 1

@@ -35,7 +35,7 @@ USER_OBJ := $(G)/obj/guest/user/start.S.o $(G)/obj/guest/user/hello.user.o
 # Only what is on a hot path is made fast, all else small: the whole kernel is to stay below 512 KiB. (Clang's -Os is
 # nearly its -O2.)
 GUEST_SMALL := $(if $(findstring clang,$(CC)),-Oz,-Os)
-GUEST_FAST := $(addprefix guest/,$(addprefix arch/,cpu.o switch% tlb.o trap.o xstate.o) $(addprefix mm/,area.o cache.o fault.o \
+GUEST_FAST := $(addprefix guest/,$(addprefix arch/,switch% tlb.o trap.o xstate.o) $(addprefix mm/,area.o cache.o fault.o \
 		page.o paging.o slab.o space.o space_pages.o tables.o user.o) \
 	$(addprefix sched/,fair.o mutex.o run_queue.o schedule.o task.o timer.o wait.o) syscall/dispatch.o time/clock.o \
 	$(addprefix fs/,cached_io.o calls_io.o dentry.o file.o files.o initramfs.o iobuf.o path.o pipe.o poll.o random.o) lib/string.o \

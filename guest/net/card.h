@@ -27,6 +27,8 @@ struct card *card_of(const struct netif *netif);
 
 /* Hands lwIP what has come. true: more may be there. */
 bool card_receive_all(void);
+/* lwIP's way out: a frame into the card, or nowhere without a cable. */
+err_t card_send(struct netif *netif, struct pbuf *p);
 /* Starts what was sent. */
 void card_flush_all(void);
 /* Some card never interrupts. */

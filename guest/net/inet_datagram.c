@@ -19,6 +19,7 @@
 
 #define UDP_MAX 65507
 #define RAW_MAX 65515
+#define HEADER_AS_SENT 0x45 /* version 4, no options */
 
 static bool is_udp(const struct inet *inet)
 {
@@ -97,7 +98,7 @@ static u8_t received_icmp(void *unused, struct raw_pcb *pcb, struct pbuf *packet
 	(void)unused, (void)pcb, (void)from;
 	if (pbuf_copy_partial(packet, &quote, sizeof(quote), header) == sizeof(quote) &&
 	    quote.icmp.type == ICMP_DUR && quote.icmp.code == ICMP_DUR_PORT &&
-	    IPH_HL_BYTES(&quote.ip) == IP_HLEN && IPH_PROTO(&quote.ip) == IP_PROTO_UDP)
+	    quote.ip._v_hl == HEADER_AS_SENT && IPH_PROTO(&quote.ip) == IP_PROTO_UDP)
 		refuse(&quote.ip, &quote.udp);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 
 #include "backend/net_kinds.h"
+#include "backend/net_socket.h"
 #include "backend/net_wire.h"
 #include "loop/loop.h"
 
@@ -75,21 +76,12 @@ int net_set_queue_pairs(struct net *net, unsigned pairs)
 	return net->ops->set_queue_pairs ? net->ops->set_queue_pairs(net, pairs) : 0;
 }
 
-static size_t frame_bytes(const struct net_frame *frame)
-{
-	size_t bytes = 0;
-
-	for (unsigned i = 0; i < frame->iov_count; i++)
-		bytes += frame->iov[i].iov_len;
-	return bytes;
-}
-
 /* One by one, since some are lost on the way. A frame there is no room for comes once more, and is noted then. */
 static int send_over_wire(struct net *net, unsigned pair, const struct net_frame *frame,
 			  unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		const size_t len_bytes = frame_bytes(&frame[i]) - NET_HEADER_BYTES;
+		const size_t len_bytes = net_frame_bytes(&frame[i]) - NET_HEADER_BYTES;
 		int sent = 1;
 
 		if (!net_wire_loses(net->wire, &frame[i]))

@@ -48,15 +48,21 @@ static bool move_frame(struct net_frame *to, const struct net_frame *from, size_
 	return true;
 }
 
+size_t net_frame_bytes(const struct net_frame *frame)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < frame->iov_count; i++)
+		bytes += frame->iov[i].iov_len;
+	return bytes;
+}
+
 bool net_frame_peek(const struct net_frame *frame, void *bytes, size_t len_bytes)
 {
 	struct iovec iov = {bytes, len_bytes};
 	struct net_frame copy = {.iov = &iov, .iov_count = 1};
-	size_t room = 0;
 
-	for (unsigned i = 0; i < frame->iov_count; i++)
-		room += frame->iov[i].iov_len;
-	return len_bytes <= room && move_frame(&copy, frame, len_bytes);
+	return len_bytes <= net_frame_bytes(frame) && move_frame(&copy, frame, len_bytes);
 }
 
 bool net_frame_fill(struct net_frame *frame, const void *header, const void *bytes,

@@ -14,6 +14,9 @@
  * that need other offloads than these, are dropped. */
 int net_socket_receive(int fd, struct net_frame *frame, unsigned count, unsigned offloads);
 
+/* What a frame to be sent has, header included. */
+size_t net_frame_bytes(const struct net_frame *frame);
+
 /* A frame's first len_bytes into bytes. false: it is shorter than that. */
 bool net_frame_peek(const struct net_frame *frame, void *bytes, size_t len_bytes);
 

@@ -94,22 +94,13 @@ static int make_request(const struct net_options *options, struct slirp_request 
 
 /* --- frames --- */
 
-static size_t frame_bytes(const struct net_frame *frame)
-{
-	size_t bytes = 0;
-
-	for (unsigned i = 0; i < frame->iov_count; i++)
-		bytes += frame->iov[i].iov_len;
-	return bytes;
-}
-
 /* How many were taken before the ring was full. */
 static unsigned fill_ring(struct frame_ring *ring, const struct net_frame *frame, unsigned count)
 {
 	unsigned taken = 0;
 
 	for (; taken < count; taken++) {
-		size_t len_bytes = frame_bytes(&frame[taken]);
+		size_t len_bytes = net_frame_bytes(&frame[taken]);
 		uint8_t *record;
 
 		if (len_bytes <= NET_HEADER_BYTES || len_bytes > NET_HEADER_BYTES + NET_FRAME_MAX)

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "backend/net.h"
+#include "backend/net_socket.h"
 
 #define PCAP_MAGIC_NS 0xa1b23c4du
 #define PCAP_ETHERNET 1
@@ -82,28 +83,13 @@ void net_wire_close(struct net_wire *wire)
 	free(wire);
 }
 
-/* Bytes [at, at + bytes) of the frame, which may be in pieces. Whether all are there. */
-static bool copy_from(const struct net_frame *frame, size_t at, uint8_t *to, size_t bytes)
-{
-	for (unsigned i = 0; i < frame->iov_count && bytes; i++) {
-		const size_t piece = frame->iov[i].iov_len;
-		const size_t part = at >= piece ? 0 : piece - at < bytes ? piece - at : bytes;
-
-		if (part)
-			memcpy(to, (const uint8_t *)frame->iov[i].iov_base + at, part);
-		to += part;
-		bytes -= part;
-		at = part ? 0 : at - piece;
-	}
-	return !bytes;
-}
-
 bool net_wire_loses(struct net_wire *wire, const struct net_frame *frame)
 {
-	uint8_t type[2];
+	uint8_t start[NET_HEADER_BYTES + ETHERTYPE_AT + 2];
+	const uint8_t *type = &start[NET_HEADER_BYTES + ETHERTYPE_AT];
 	bool lost;
 
-	if (!wire->lose || !copy_from(frame, NET_HEADER_BYTES + ETHERTYPE_AT, type, sizeof(type)) ||
+	if (!wire->lose || !net_frame_peek(frame, start, sizeof(start)) ||
 	    (type[0] << 8 | type[1]) != ETHERTYPE_IPV4)
 		return false;
 	pthread_mutex_lock(&wire->lock);

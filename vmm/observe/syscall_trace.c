@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <sys/mman.h>
 
 #include "abi/syscall_trace.h"
+#include "observe/line.h"
 #include "observe/syscall_signatures.h"
 
 /* All texts escaped as \ooo, and room for the rest. */
@@ -77,25 +77,6 @@ static bool parse(struct record *record, const uint8_t *batch, size_t len_bytes)
 
 /* --- one line --- */
 
-/* Text that grows in a buffer of fixed size; what does not fit is cut off. */
-struct line {
-	char *buf;
-	size_t size, used;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	int n = vsnprintf(line->buf + line->used, line->size - line->used, format, args);
-	va_end(args);
-	if (n > 0)
-		line->used += (size_t)n;
-	if (line->used >= line->size)
-		line->used = line->size - 1;
-}
-
 static void add_escaped(struct line *line, const uint8_t *bytes, size_t count)
 {
 	static const char from[] = "\n\r\t\"\\", to[] = "nrt\"\\";
@@ -104,11 +85,11 @@ static void add_escaped(struct line *line, const uint8_t *bytes, size_t count)
 		const char *escape = bytes[i] ? strchr(from, bytes[i]) : NULL;
 
 		if (escape)
-			add(line, "\\%c", to[escape - from]);
+			line_add(line, "\\%c", to[escape - from]);
 		else if (bytes[i] >= 0x20 && bytes[i] < 0x7f)
-			add(line, "%c", bytes[i]);
+			line_add(line, "%c", bytes[i]);
 		else
-			add(line, "\\%03o", bytes[i]);
+			line_add(line, "\\%03o", bytes[i]);
 	}
 }
 
@@ -118,9 +99,9 @@ static bool add_text(struct line *line, const struct record *record, unsigned ar
 	for (unsigned i = 0; i < record->head.text_count; i++) {
 		if (record->text[i].argument != argument)
 			continue;
-		add(line, "\"");
+		line_add(line, "\"");
 		add_escaped(line, record->bytes[i], record->text[i].bytes);
-		add(line, "\"%s", record->text[i].cut ? "..." : "");
+		line_add(line, "\"%s", record->text[i].cut ? "..." : "");
 		return true;
 	}
 	return false;
@@ -136,17 +117,17 @@ static void add_flags(struct line *line, uint64_t value, const struct flag *flag
 	const char *between = "";
 
 	if (none) {
-		add(line, "%s", none);
+		line_add(line, "%s", none);
 		between = "|";
 	}
 	for (; flags->name; flags++)
 		if ((value & flags->bit) == flags->bit) {
-			add(line, "%s%s", between, flags->name);
+			line_add(line, "%s%s", between, flags->name);
 			value &= ~flags->bit;
 			between = "|";
 		}
 	if (value || !*between)
-		add(line, "%s%#" PRIx64, between, value);
+		line_add(line, "%s%#" PRIx64, between, value);
 }
 
 static void add_open_flags(struct line *line, uint64_t value)
@@ -185,7 +166,7 @@ static void add_protection(struct line *line, uint64_t value)
 	if (value)
 		add_flags(line, value, flags, NULL);
 	else
-		add(line, "PROT_NONE");
+		line_add(line, "PROT_NONE");
 }
 
 static void add_map_flags(struct line *line, uint64_t value)
@@ -210,9 +191,9 @@ static void add_clock(struct line *line, int clock)
 		"MONOTONIC_RAW", "REALTIME_COARSE", "MONOTONIC_COARSE",	  "BOOTTIME"};
 
 	if (clock >= 0 && clock < (int)(sizeof(name) / sizeof(*name)))
-		add(line, "CLOCK_%s", name[clock]);
+		line_add(line, "CLOCK_%s", name[clock]);
 	else
-		add(line, "%d", clock);
+		line_add(line, "%d", clock);
 }
 
 static void add_signal(struct line *line, int number)
@@ -220,9 +201,9 @@ static void add_signal(struct line *line, int number)
 	const char *name = sigabbrev_np(number);
 
 	if (name)
-		add(line, "SIG%s", name);
+		line_add(line, "SIG%s", name);
 	else
-		add(line, "%d", number);
+		line_add(line, "%d", number);
 }
 
 static void add_argument(struct line *line, const struct record *record, unsigned i, char letter)
@@ -232,9 +213,9 @@ static void add_argument(struct line *line, const struct record *record, unsigne
 	if (strchr("sbB", letter) && add_text(line, record, i))
 		return;
 	switch (letter) {
-	case 'd': add(line, "%" PRId64, (int64_t)(int32_t)value); break;
-	case 'u': add(line, "%" PRIu64, value); break;
-	case 'o': add(line, "%#o", (unsigned)value); break;
+	case 'd': line_add(line, "%" PRId64, (int64_t)(int32_t)value); break;
+	case 'u': line_add(line, "%" PRIu64, value); break;
+	case 'o': line_add(line, "%#o", (unsigned)value); break;
 	case 'f': add_open_flags(line, value); break;
 	case 'P': add_protection(line, value); break;
 	case 'M': add_map_flags(line, value); break;
@@ -242,16 +223,16 @@ static void add_argument(struct line *line, const struct record *record, unsigne
 	case 'c': add_clock(line, (int)value); break;
 	case 'a':
 		if ((int)value == AT_FDCWD)
-			add(line, "AT_FDCWD");
+			line_add(line, "AT_FDCWD");
 		else
-			add(line, "%d", (int)value);
+			line_add(line, "%d", (int)value);
 		break;
-	case 'x': add(line, "%#" PRIx64, value); break;
+	case 'x': line_add(line, "%#" PRIx64, value); break;
 	default:
 		if (value)
-			add(line, "%#" PRIx64, value);
+			line_add(line, "%#" PRIx64, value);
 		else
-			add(line, "NULL");
+			line_add(line, "NULL");
 	}
 }
 
@@ -261,18 +242,18 @@ static void add_result(struct line *line, const struct syscall_trace_record *hea
 	const int64_t result = head->result;
 
 	if (head->flags & SYSCALL_TRACE_NO_RETURN) {
-		add(line, "?");
+		line_add(line, "?");
 	} else if (result < 0 && result >= -ERRNO_MAX) {
 		const char *name = strerrorname_np((int)-result);
 
 		if (name)
-			add(line, "-1 %s (%s)", name, strerrordesc_np((int)-result));
+			line_add(line, "-1 %s (%s)", name, strerrordesc_np((int)-result));
 		else /* inside the kernel only: a signal came, and the call starts again */
-			add(line, "? ERESTART (%" PRId64 ")", -result);
+			line_add(line, "? ERESTART (%" PRId64 ")", -result);
 	} else if (*letters == 'p' && result >= ADDRESS_LOWEST) {
-		add(line, "%#" PRIx64, (uint64_t)result);
+		line_add(line, "%#" PRIx64, (uint64_t)result);
 	} else {
-		add(line, "%" PRId64, result);
+		line_add(line, "%" PRId64, result);
 	}
 }
 
@@ -286,20 +267,20 @@ int64_t syscall_trace_format(const uint8_t *batch, size_t len_bytes, char *buf, 
 	if (!parse(&record, batch, len_bytes))
 		return -EINVAL;
 	signature = syscall_signature(record.head.number);
-	add(&line, "%6" PRId32 " ", record.head.tid);
+	line_add(&line, "%6" PRId32 " ", record.head.tid);
 	add_escaped(&line, (const uint8_t *)record.head.program, strlen(record.head.program));
 	while (line.used < 24)
-		add(&line, " ");
+		line_add(&line, " ");
 	if (signature) {
-		add(&line, "%s(", signature->name);
+		line_add(&line, "%s(", signature->name);
 		for (unsigned i = 0; signature->letters[i]; i++) {
-			add(&line, "%s", i ? ", " : "");
+			line_add(&line, "%s", i ? ", " : "");
 			add_argument(&line, &record, i, signature->letters[i]);
 		}
 	} else {
-		add(&line, "syscall_%u(", record.head.number);
+		line_add(&line, "syscall_%u(", record.head.number);
 	}
-	add(&line, ") = ");
+	line_add(&line, ") = ");
 	add_result(&line, &record.head, signature ? signature->letters : "");
 	return record.head.bytes;
 }

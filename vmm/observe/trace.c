@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 
 #include "hypercall.h"
 #include "observe/known_places.h"
+#include "observe/line.h"
 
 #define BUFFER_BYTES (256u * 1024)
 #define LINE_MAX_BYTES 384u
@@ -41,26 +41,6 @@ struct trace {
 
 /* --- one line --- */
 
-/* Text that grows in a buffer of fixed size; what does not fit is cut off. */
-struct line {
-	char *buf;
-	unsigned size;
-	unsigned used;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	int n = vsnprintf(line->buf + line->used, line->size - line->used, format, args);
-	va_end(args);
-	if (n > 0)
-		line->used += (unsigned)n;
-	if (line->used >= line->size)
-		line->used = line->size - 1;
-}
-
 static bool is_write(enum exit_reason reason)
 {
 	return reason == EXIT_PIO_WRITE || reason == EXIT_MMIO_WRITE;
@@ -72,9 +52,9 @@ static void add_character(struct line *line, uint64_t value)
 	const char *escape = value && value < 0x80 ? strchr(from, (int)value) : NULL;
 
 	if (escape)
-		add(line, " '\\%c'", to[escape - from]);
+		line_add(line, " '\\%c'", to[escape - from]);
 	else if (value >= 0x20 && value < 0x7f)
-		add(line, " '%c'", (int)value);
+		line_add(line, " '%c'", (int)value);
 }
 
 /* Returns whether the register carries text. */
@@ -86,7 +66,7 @@ static bool add_place(struct line *line, const struct trace_exit *exit)
 	if (!window || !window->dev) {
 		const char *name = known_place(port ? BUS_PIO : BUS_MMIO, exit->address);
 
-		add(line, "%s%snobody there", name ? name : "", name ? ", " : "");
+		line_add(line, "%s%snobody there", name ? name : "", name ? ", " : "");
 		return false;
 	}
 	const struct device *dev = window->dev, *behind = NULL;
@@ -101,9 +81,9 @@ static bool add_place(struct line *line, const struct trace_exit *exit)
 				   ? dev->ops->register_name(region, offset, is_write(exit->reason))
 				   : NULL;
 	if (name)
-		add(line, "%s %s", dev->name, name);
+		line_add(line, "%s %s", dev->name, name);
 	else
-		add(line, "%s +0x%" PRIx64, dev->name, offset);
+		line_add(line, "%s +0x%" PRIx64, dev->name, offset);
 	return name && (!strcmp(name, "THR") || !strcmp(name, "RBR"));
 }
 
@@ -111,10 +91,10 @@ static void add_access(struct line *line, const struct trace_exit *exit)
 {
 	bool text = add_place(line, exit);
 
-	add(line, " (0x%" PRIx64 "/%u", exit->address, exit->width);
+	line_add(line, " (0x%" PRIx64 "/%u", exit->address, exit->width);
 	if (exit->count > 1)
-		add(line, " x %u", exit->count);
-	add(line, ") = 0x%" PRIx64, exit->value);
+		line_add(line, " x %u", exit->count);
+	line_add(line, ") = 0x%" PRIx64, exit->value);
 	if (text)
 		add_character(line, exit->value);
 }
@@ -136,12 +116,13 @@ static void add_hypercall(struct line *line, const struct trace_exit *exit)
 	int64_t result = (int64_t)exit->value;
 	bool known = exit->address < HYPERCALL_COUNT;
 
-	add(line, "%s (#%" PRIu64 ")", known ? names[exit->address] : "unknown", exit->address);
+	line_add(line, "%s (#%" PRIu64 ")", known ? names[exit->address] : "unknown",
+		 exit->address);
 	const char *error = result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
 	if (error)
-		add(line, " = -%s", error);
+		line_add(line, " = -%s", error);
 	else
-		add(line, " = 0x%" PRIx64, exit->value);
+		line_add(line, " = 0x%" PRIx64, exit->value);
 }
 
 static bool ends_in_space(const struct line *line)
@@ -151,10 +132,10 @@ static bool ends_in_space(const struct line *line)
 
 static void add_registers(struct line *line, const struct trace_registers *regs)
 {
-	add(line, "  rax 0x%" PRIx64 " rbx 0x%" PRIx64 " rcx 0x%" PRIx64 " rdx 0x%" PRIx64,
-	    regs->rax, regs->rbx, regs->rcx, regs->rdx);
-	add(line, " rsi 0x%" PRIx64 " rdi 0x%" PRIx64 " rsp 0x%" PRIx64 " rflags 0x%" PRIx64,
-	    regs->rsi, regs->rdi, regs->rsp, regs->rflags);
+	line_add(line, "  rax 0x%" PRIx64 " rbx 0x%" PRIx64 " rcx 0x%" PRIx64 " rdx 0x%" PRIx64,
+		 regs->rax, regs->rbx, regs->rcx, regs->rdx);
+	line_add(line, " rsi 0x%" PRIx64 " rdi 0x%" PRIx64 " rsp 0x%" PRIx64 " rflags 0x%" PRIx64,
+		 regs->rsi, regs->rdi, regs->rsp, regs->rflags);
 }
 
 static void add_what(struct line *line, const struct trace_exit *exit)
@@ -165,15 +146,15 @@ static void add_what(struct line *line, const struct trace_exit *exit)
 	case EXIT_MMIO_READ:
 	case EXIT_MMIO_WRITE: add_access(line, exit); break;
 	case EXIT_HYPERCALL: add_hypercall(line, exit); break;
-	case EXIT_IOAPIC_EOI: add(line, "vector 0x%" PRIx64, exit->address); break;
-	case EXIT_SHUTDOWN: add(line, "triple fault"); break;
+	case EXIT_IOAPIC_EOI: line_add(line, "vector 0x%" PRIx64, exit->address); break;
+	case EXIT_SHUTDOWN: line_add(line, "triple fault"); break;
 	case EXIT_HLT:
 	case EXIT_DEBUG:
 	case EXIT_INTERRUPTED: break;
-	default: add(line, "0x%" PRIx64, exit->value); break;
+	default: line_add(line, "0x%" PRIx64, exit->value); break;
 	}
 	if (exit->rip)
-		add(line, "%srip 0x%" PRIx64, ends_in_space(line) ? "" : "  ", exit->rip);
+		line_add(line, "%srip 0x%" PRIx64, ends_in_space(line) ? "" : "  ", exit->rip);
 	if (exit->registers)
 		add_registers(line, exit->registers);
 }
@@ -186,15 +167,16 @@ int trace_format(const struct trace_exit *exit, uint64_t start_of_run_ns, char *
 
 	if (!size_bytes)
 		return 0;
-	add(&line, "%-4u  %9" PRIu64 ".%03u ", exit->vcpu, since / 1000, (unsigned)(since % 1000));
+	line_add(&line, "%-4u  %9" PRIu64 ".%03u ", exit->vcpu, since / 1000,
+		 (unsigned)(since % 1000));
 	if (exit->end_ns >= exit->start_ns) {
 		uint64_t took = exit->end_ns - exit->start_ns;
 
-		add(&line, "%6" PRIu64 ".%03u", took / 1000, (unsigned)(took % 1000));
+		line_add(&line, "%6" PRIu64 ".%03u", took / 1000, (unsigned)(took % 1000));
 	} else {
-		add(&line, "%10s", "-");
+		line_add(&line, "%10s", "-");
 	}
-	add(&line, "  %-14s  ", exit_reason_name(exit->reason));
+	line_add(&line, "  %-14s  ", exit_reason_name(exit->reason));
 	add_what(&line, exit);
 	while (ends_in_space(&line))
 		line.used--;

@@ -6,25 +6,11 @@
  *   container-or-vm NAME [-w MS]
  *   container-or-vm -c               only the time, in us of the monotonic clock
  */
-#include <dirent.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lab.h"
-
-static unsigned count_processes(void)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	unsigned count = 0;
-
-	while (dir && (entry = readdir(dir)))
-		count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-	if (dir)
-		closedir(dir);
-	return count;
-}
 
 int main(int argc, char **argv)
 {
@@ -43,10 +29,10 @@ int main(int argc, char **argv)
 	if (uname(&system) || sysinfo(&info))
 		lab_die("uname, sysinfo");
 	printf("%-10s kernel %s %s, pid %d, %u processes, %lu MiB of memory, host name %s\n", name,
-	       system.sysname, system.release, (int)getpid(), count_processes(),
+	       system.sysname, system.release, (int)getpid(), lab_process_count(),
 	       (unsigned long)(info.totalram * info.mem_unit >> 20), system.nodename);
 	lab_row("sees", "world=%s kernel=\"%s\" pid=%d processes=%u mib=%lu", name, system.release,
-		(int)getpid(), count_processes(),
+		(int)getpid(), lab_process_count(),
 		(unsigned long)(info.totalram * info.mem_unit >> 20));
 	usleep((useconds_t)wait_ms * 1000);
 	return 0;

@@ -9,6 +9,7 @@
 #ifndef GUEST_LABS_LAB_H
 #define GUEST_LABS_LAB_H
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,6 +79,20 @@ static inline uint64_t lab_file_value(const char *path, const char *name)
 	if (file)
 		fclose(file);
 	return value;
+}
+
+/* Processes that this one can see: the folders of /proc that begin with a digit. */
+static inline unsigned lab_process_count(void)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	unsigned count = 0;
+
+	while (folder && (entry = readdir(folder)))
+		count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+	if (folder)
+		closedir(folder);
+	return count;
 }
 
 /* VM exits of this machine so far, by a name of /proc/hyper/exits ("total", "io", "mmio", "halt", …);

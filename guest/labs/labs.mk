@@ -6,7 +6,7 @@
 
 L := build/labs
 LAB_CC := musl-gcc
-LAB_FLAGS := -std=gnu17 -O2 -s -Wall -Wextra -Werror -D_GNU_SOURCE= -static -MMD -MP
+LAB_FLAGS := -std=gnu17 -O2 -s -Wall -Wextra -Werror -D_GNU_SOURCE= -static -iquote . -MMD -MP
 LAB_PROGRAMS := $(patsubst guest/labs/%.c,$L/%,$(wildcard guest/labs/*.c)) \
 	$(if $(shell command -v go),$(patsubst guest/labs/%.go,$L/%,$(wildcard guest/labs/*.go))) \
 	$(patsubst guest/labs/%.sh,$L/%.sh,$(wildcard guest/labs/*.sh))

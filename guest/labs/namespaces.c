@@ -2,7 +2,6 @@
  *
  * One process seen from two sides: its parent's, and its own from inside new user, PID, mount and UTS namespaces.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,19 +27,6 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-static unsigned count_processes(void)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	unsigned count = 0;
-
-	while (dir && (entry = readdir(dir)))
-		count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 static unsigned count_lines(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -58,7 +44,7 @@ static void report(const char *side, int pid)
 	char name[64] = "";
 
 	gethostname(name, sizeof(name) - 1);
-	const unsigned processes = count_processes(), mounts = count_lines("/proc/self/mounts");
+	const unsigned processes = lab_process_count(), mounts = count_lines("/proc/self/mounts");
 	const bool marked = access("/tmp/only-inside", F_OK) == 0;
 
 	printf("%-8s pid %5d  uid %5d  host name %-12s %4u processes, %3u mounts, /tmp/only-inside %s\n",

@@ -14,19 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "guest/userland/first_process.h"
 
 #define COMMAND_MAX 4096
 #define WORDS_MAX 64
-#define NOT_STARTED 127
 
-static const struct {
-	const char *type, *path;
-} mounts[] = {
+static const struct mount_point mounts[] = {
 	{"proc", "/proc"},	{"sysfs", "/sys"}, {"devtmpfs", "/dev"},
 	{"devpts", "/dev/pts"}, {"tmpfs", "/tmp"}, {"tmpfs", "/dev/shm"},
 };
@@ -39,28 +35,6 @@ static const char stock_setup[] = STOCK_BUSYBOX
 	"find /sys/devices -name modalias -exec cat {} + | sort -u |"
 	" xargs modprobe -qab 2> /dev/null\n"
 	"done\n";
-
-/* What this kernel doesn't have, or has already, is no matter: the lab finds out. */
-static void mount_all(void)
-{
-	for (unsigned i = 0; i < sizeof mounts / sizeof *mounts; i++) {
-		mkdir(mounts[i].path, 0755);
-		mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
-	}
-	chmod("/tmp", 01777);
-	chmod("/dev/shm", 01777);
-}
-
-/* The kernel has opened the console for us if it could find one before /dev was there. */
-static void open_console(void)
-{
-	const int fd = open("/dev/console", O_RDWR);
-
-	for (int i = 0; fd >= 0 && i < 3; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
-}
 
 static int hex_digit(char c)
 {
@@ -111,18 +85,6 @@ static void become(char *line)
 		strerror(count ? errno : ENOENT));
 }
 
-/* The status of PID; reaps whatever else ends meanwhile, as an init does. */
-static int wait_for(pid_t pid)
-{
-	int status;
-	pid_t ended;
-
-	while ((ended = wait(&status)) != pid)
-		if (ended < 0 && errno == ECHILD)
-			return NOT_STARTED;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static int run(char *line)
 {
 	pid_t pid = fork();
@@ -159,7 +121,7 @@ int main(int argc, char **argv)
 		fputs("start: is for a guest's first process\n", stderr);
 		return 2;
 	}
-	mount_all();
+	mount_all(mounts, sizeof(mounts) / sizeof(*mounts));
 	open_console();
 	setenv("PATH", "/labs:/bin:/usr/bin:/sbin:/usr/sbin", 1);
 	setenv("HOME", "/root", 1);

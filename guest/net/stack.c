@@ -96,11 +96,6 @@ void tcp_timer_needed(void)
 		net_wake();
 }
 
-u32_t sys_now(void)
-{
-	return (u32_t)(clock_ns() / NS_PER_MS);
-}
-
 uint32_t net_random(void)
 {
 	uint32_t value;

@@ -14,43 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "guest/userland/first_process.h"
 
 #define FOLDER "/tmp/test"
 #define NO_COMMAND 2
-#define NOT_STARTED 127
 
-static const struct {
-	const char *type, *path;
-} mounts[] = {
+static const struct mount_point mounts[] = {
 	{"proc", "/proc"},	{"sysfs", "/sys"},     {"devtmpfs", "/dev"},	  {"tmpfs", "/tmp"},
 	{"devpts", "/dev/pts"}, {"tmpfs", "/dev/shm"}, {"mqueue", "/dev/mqueue"},
 };
-
-/* What this kernel doesn't have, or has already, is no matter: the tests find out. */
-static void mount_all(void)
-{
-	for (unsigned i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
-		mkdir(mounts[i].path, 0755);
-		mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
-	}
-	chmod("/tmp", 01777);
-}
-
-/* The kernel has opened the console for us if it could find one before /dev was there. */
-static void open_console(void)
-{
-	int fd = open("/dev/console", O_RDWR);
-
-	for (int i = 0; fd >= 0 && i < 3; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
-}
 
 /* The word after exec=, its commas made blanks; NULL without one. */
 static char *command(void)
@@ -86,18 +62,6 @@ static void run(char *words)
 	_exit(NOT_STARTED);
 }
 
-/* The status of PID; reaps whatever else ends meanwhile, as an init does. */
-static int wait_for(pid_t pid)
-{
-	int status;
-	pid_t ended;
-
-	while ((ended = wait(&status)) != pid)
-		if (ended < 0 && errno == ECHILD)
-			return NOT_STARTED;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static void run_and_tell(char *words)
 {
 	int status = NO_COMMAND;
@@ -119,7 +83,7 @@ int main(int argc, char **argv)
 		run_and_tell(argv[1]);
 		return 0;
 	}
-	mount_all();
+	mount_all(mounts, sizeof(mounts) / sizeof(*mounts));
 	open_console();
 	run_and_tell(command());
 	sync();

@@ -7,7 +7,7 @@
 
 P := build/guest/programs
 MUSL_CC := musl-gcc
-PROGRAM_FLAGS := -std=gnu17 -O1 -s $(WARN) -D_GNU_SOURCE -static -pthread -MMD -MP
+PROGRAM_FLAGS := -std=gnu17 -O1 -s $(WARN) -D_GNU_SOURCE -static -pthread -iquote . -MMD -MP
 
 MUSL_PROGRAMS := $(patsubst tests/guest/programs/%.c,$P/%,$(wildcard tests/guest/programs/*.c))
 GLIBC_PROGRAMS := $(patsubst tests/guest/programs/glibc/%.c,$P/glibc-%,$(wildcard tests/guest/programs/glibc/*.c))
